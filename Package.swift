@@ -1,0 +1,104 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target is one room; docs/rooms.md lists every arrow, and a test compares the two.
+
+let everywhere: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// Numeric rooms are optimised in debug too: their tests run millions of steps.
+let numeric: [SwiftSetting] = everywhere + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let http: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+  .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: numeric)
+}
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: everywhere)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: everywhere)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: everywhere)
+}
+
+let package = Package(
+  name: "twind",
+  products: [
+    .executable(name: "twind", targets: ["twind"]),
+    .executable(name: "twinctl", targets: ["twinctl"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+  ],
+  targets: [
+    // C libraries: module maps alone.
+    library("CSQLite", pkgConfig: "sqlite3", apt: "libsqlite3-dev"),
+    library("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
+    library("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
+    library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    .target(name: "CSystem"),
+
+    // Pure rooms: synchronous values, no clock, no I/O, no libm.
+    pure("TwinCore"),
+    pure("Guard", ["TwinCore"]),
+    pure("TwinGraph", ["TwinCore"]),
+    pure("Models", ["TwinCore"]),
+    pure("Agents", ["TwinCore"]),
+    pure("SiteKernel", ["TwinCore", "Guard", "Models", "Agents"]),
+
+    // Rooms that own an effect.
+    room("Seams", ["CSystem", "TwinCore"]),
+    room("SQLite", ["CSQLite", "TwinCore"]),
+    room("Sodium", ["CSodium", "TwinCore"]),
+    room("YAML", ["CYAML", "TwinCore"]),
+    room("Modbus", ["CModbus", "Seams", "TwinCore"]),
+    room("Provenance", ["Sodium", "Seams", "TwinCore"]),
+    room("FeatureStore", ["SQLite", "Seams", "TwinCore"]),
+    room("Collectors", ["Modbus", "Seams", "TwinCore"]),
+    room("Actuation", ["Collectors", "FeatureStore", "Guard", "Seams", "TwinCore"]),
+    room(
+      "SitePack",
+      ["Agents", "Collectors", "Guard", "Models", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
+    room("Plants", ["Collectors", "Modbus", "SitePack", "TwinCore"]),
+    room("Harnesses", ["FeatureStore", "SiteKernel", "Sodium", "TwinCore"]),
+    room("StatusAPI", http + ["CSystem", "Seams", "TwinCore"]),
+    room(
+      "EdgeService",
+      [
+        "Actuation", "Agents", "Collectors", "FeatureStore", "Guard", "Harnesses", "Models", "Modbus", "Provenance", "Seams",
+        "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", lifecycle, logging,
+      ]),
+
+    program("twind", ["EdgeService", "Plants", "SitePack", "Seams", "TwinCore", arguments, lifecycle, logging]),
+    program("twinctl", ["StatusAPI", "SitePack", "Provenance", "TwinCore", arguments]),
+    tests("YAMLTests", ["YAML", "TwinCore"]),
+    tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"]),
+    tests("TwinCoreTests", ["TwinCore"]),
+  ]
+)

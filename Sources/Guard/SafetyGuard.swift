@@ -1,0 +1,256 @@
+public import TwinCore
+
+/// The last gate before the plant: checks every wish against the site's envelopes and remembers what that needs.
+///
+/// Total: every input gets a verdict. Allocation-free per check. It never asks who trained what: learned code may propose
+/// anything, and nothing here can be widened by it.
+public struct SafetyGuard: Sendable {
+  public let envelopes: [Envelope]
+  /// One for each envelope; part of every checkpoint.
+  public internal(set) var memory: [EnvelopeMemory]
+  private let positions: [PointIndex: Int]
+
+  public init(envelopes: [Envelope]) {
+    self.envelopes = envelopes
+    memory = envelopes.map { EnvelopeMemory(tokens: Double($0.writesPerDay ?? 0)) }
+    positions = Dictionary(envelopes.enumerated().map { ($1.point, $0) }, uniquingKeysWith: { first, _ in first })
+    precondition(positions.count == envelopes.count, "a point has one envelope")
+  }
+
+  /// The envelope of a point; nil means that twind will never write it.
+  public func position(of point: PointIndex) -> Int? { positions[point] }
+
+  /// Judges a wish; changes nothing. `position` is the envelope's place.
+  public func check(
+    _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode
+  ) -> Verdict {
+    let envelope = envelopes[position]
+    var judgement = Judgement(
+      person: actor.isPerson, asked: asked, current: image.usable(envelope.point), now: image.now, mode: mode)
+    judgement.authority(envelope, memory[position])
+    judgement.inputs(envelope, memory[position], image)
+    judgement.limits(envelope, memory[position])
+    judgement.wear(envelope, memory[position])
+    return judgement.verdict(envelope, memory[position], position: position, fallback: fallback(of: envelope, image))
+  }
+
+  /// Judges giving a point back to its fallback: allowed in every mode but `observe`, whatever the limits on changes say.
+  public func giveBack(envelope position: Int, because rule: Rule, image: borrowing PointImage, mode: Mode) -> Verdict {
+    let envelope = envelopes[position]
+    let value = fallback(of: envelope, image)
+    var trace = RuleTrace()
+    trace.add(.mode, mode == .observe ? .fail : .pass, value: Double(mode.rawValue))
+    trace.add(rule, .fail)
+    return Verdict(
+      envelope: Int32(position), point: envelope.point, asked: value, disposition: .revert, value: value, binding: rule,
+      isExecutable: mode != .observe, leaseNanoseconds: 0, revertValue: value, trace: trace)
+  }
+
+  /// The reason for which an open lease must be given back now, if there is one: a broken interlock, a stale input, local mode.
+  public func mustGiveBack(envelope position: Int, image: borrowing PointImage, mode: Mode) -> Rule? {
+    let envelope = envelopes[position]
+    if mode == .local || mode == .observe { return .mode }
+    if memory[position].isLatched { return .latch }
+    if envelope.whenStale == .revert {
+      for input in envelope.required
+      where image.usable(input.point, noOlderThanNanoseconds: input.staleNanoseconds) == nil { return .fresh }
+    }
+    for interlock in envelope.interlocks where interlock.reverts {
+      let truth = interlock.condition.value(over: image, noOlderThanNanoseconds: interlock.staleNanoseconds)
+      if truth == nil || truth == 0 { return .interlock }
+    }
+    return nil
+  }
+
+  /// Leave to carry out a verdict, once. Nil when it lets nothing leave.
+  public func permit(for verdict: Verdict, decision: DecisionID) -> Permit? { Permit(for: verdict, decision: decision) }
+
+  private func fallback(of envelope: Envelope, _ image: borrowing PointImage) -> Double {
+    let (low, high) = (envelope.hard.lowerBound, envelope.hard.upperBound)
+    let wish = envelope.fallback.follow?.value(over: image) ?? envelope.fallback.value
+    return envelope.representation.nearest(to: wish, low: low, high: high) ?? envelope.fallback.value
+  }
+}
+
+extension Actor {
+  var isPerson: Bool { if case .person = self { true } else { false } }
+}
+
+/// One check in the making: the trace, the interval that is still allowed, and the first rule that said no.
+private struct Judgement {
+  let person: Bool
+  let asked: Double
+  let current: Double?
+  let now: Uptime
+  let mode: Mode
+  var trace = RuleTrace()
+  var executable = true
+  var refusal: Rule?
+  var reverts = false
+  var low = -Double.infinity
+  var high = Double.infinity
+  var limiting: Rule?
+  var value = Double.nan
+  /// Whether the wish is what the device already holds.
+  var isKeep = false
+
+  mutating func fail(_ rule: Rule) { if refusal == nil { refusal = rule } }
+
+  /// Who may write at all.
+  mutating func authority(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+    trace.add(.finite, asked.isFinite ? .pass : .fail, value: asked)
+    if !asked.isFinite { fail(.finite) }
+
+    let leaves = mode == .auto || (mode == .advise && person)
+    trace.add(.mode, leaves ? .pass : .fail, value: Double(mode.rawValue))
+    if !leaves { executable = false }
+    if mode == .local || (person && !leaves) { fail(.mode) }
+
+    let unattended = !person && mode == .auto && envelope.deadMan == .none
+    trace.add(.deadMan, unattended ? .fail : .pass, value: Double(envelope.deadMan.rawValue))
+    if unattended { fail(.deadMan) }
+
+    let remaining = memory.heldUntil.map { $0.nanoseconds(since: now) } ?? 0
+    let held = !person && remaining > 0
+    trace.add(.operatorHold, held ? .fail : .pass, value: seconds(max(0, remaining)))
+    if held { fail(.operatorHold) }
+
+    trace.add(.latch, memory.isLatched ? .fail : .pass)
+    if memory.isLatched { fail(.latch) }
+  }
+
+  /// What must be known, and what must be true.
+  mutating func inputs(_ envelope: Envelope, _ memory: EnvelopeMemory, _ image: borrowing PointImage) {
+    var missing = current == nil ? 1 : 0
+    for input in envelope.required
+    where image.usable(input.point, noOlderThanNanoseconds: input.staleNanoseconds) == nil {
+      missing += 1
+      if envelope.whenStale == .revert { reverts = true }
+    }
+    trace.add(.fresh, missing == 0 ? .pass : .unknown, value: Double(missing), limit: 0, margin: -Double(missing))
+    if missing > 0 { fail(.fresh) }
+
+    for (index, interlock) in envelope.interlocks.enumerated() {
+      let truth = interlock.condition.value(over: image, noOlderThanNanoseconds: interlock.staleNanoseconds)
+      let holds = truth.map { $0 != 0 } ?? false
+      trace.add(
+        .interlock, truth == nil ? .unknown : holds ? .pass : .fail, value: truth ?? .nan, limit: 1,
+        margin: holds ? 1 : -1, index: index)
+      if !holds {
+        fail(.interlock)
+        if interlock.reverts { reverts = true }
+      }
+    }
+  }
+
+  /// Where the value may lie now, and which value that makes of the wish.
+  mutating func limits(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+    (low, high) = (envelope.hard.lowerBound, envelope.hard.upperBound)
+    let outside = asked < low || asked > high || asked.isNaN
+    let nearest = asked < low || asked.isNaN ? low : asked > high ? high : (asked - low < high - asked ? low : high)
+    trace.add(
+      .range, outside ? .clamped : .pass, value: asked, limit: nearest,
+      margin: asked < low ? asked - low : asked > high ? high - asked : min(asked - low, high - asked))
+    if outside { limiting = .range }
+
+    let wish = envelope.representation.nearest(to: asked, low: low, high: high)
+    // A write whose outcome is open counts as made, and so does what the device shows: keeping needs both.
+    isKeep = wish != nil && current == wish && !(memory.isPending && memory.written != wish)
+    rest(envelope, memory)
+    slew(envelope, memory)
+
+    value = envelope.representation.nearest(to: asked, low: low, high: high) ?? .nan
+    trace.add(.resolution, value.isNaN ? .fail : .pass, value: value)
+    if value.isNaN { fail(.resolution) }
+    if isKeep, let wish { value = wish }
+  }
+
+  private mutating func rest(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+    guard envelope.holdNanoseconds > 0, let changedAt = memory.changedAt else {
+      trace.add(.hold, .idle)
+      return
+    }
+    let rested = now.nanoseconds(since: changedAt)
+    let waits = !isKeep && rested < envelope.holdNanoseconds
+    trace.add(
+      .hold, waits ? .fail : .pass, value: seconds(rested), limit: seconds(envelope.holdNanoseconds),
+      margin: seconds(rested.saturatingSubtract(envelope.holdNanoseconds)))
+    if waits { fail(.hold) }
+  }
+
+  private mutating func slew(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+    guard let rate = envelope.rate else {
+      trace.add(.rate, .idle)
+      return
+    }
+    guard let current else {
+      trace.add(.rate, .unknown, value: .nan)
+      fail(.rate)
+      return
+    }
+    let rested = memory.changedAt.map { max(0, now.nanoseconds(since: $0)) } ?? rate.windowNanoseconds
+    let earned = seconds(min(rested, rate.windowNanoseconds))
+    let (rise, drop) = (rate.risingPerSecond * earned, rate.fallingPerSecond * earned)
+    // While an outcome is open the device may be at either value: the change must be small enough from both.
+    let open = memory.isPending ? memory.written ?? current : current
+    let floor = max(current, open) - drop
+    let ceiling = min(current, open) + rise
+    let tooFar = !isKeep && (asked > ceiling || asked < floor)
+    let change = asked - current
+    let allowed = change < 0 ? -drop : rise
+    trace.add(
+      .rate, tooFar ? .clamped : .pass, value: change, limit: allowed, margin: allowed.magnitude - change.magnitude)
+    if isKeep { return }
+    if floor > low { low = floor }
+    if ceiling < high { high = ceiling }
+    if tooFar, limiting == nil || (asked > ceiling ? ceiling < envelope.hard.upperBound : floor > envelope.hard.lowerBound) {
+      limiting = .rate
+    }
+  }
+
+  /// Whether the register can bear another write.
+  mutating func wear(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+    guard let writesPerDay = envelope.writesPerDay else {
+      trace.add(.budget, .idle)
+      return
+    }
+    let tokens = memory.tokens(at: now, writesPerDay: writesPerDay)
+    let spent = !isKeep && tokens < 1
+    trace.add(.budget, spent ? .fail : .pass, value: tokens, limit: 1, margin: tokens - 1)
+    if spent { fail(.budget) }
+  }
+
+  func verdict(_ envelope: Envelope, _ memory: EnvelopeMemory, position: Int, fallback: Double) -> Verdict {
+    func make(_ disposition: Verdict.Disposition, _ value: Double, _ binding: Rule?, executable: Bool) -> Verdict {
+      Verdict(
+        envelope: Int32(position), point: envelope.point, asked: asked, disposition: disposition, value: value,
+        binding: binding, isExecutable: executable, leaseNanoseconds: envelope.leaseNanoseconds, revertValue: fallback,
+        trace: trace)
+    }
+    let refused = value.isNaN ? current ?? fallback : value
+    if let refusal {
+      // Too early or too often to change: what twind wrote stays, and stays leased.
+      if refusal == .hold || refusal == .budget, !person, let current, current == memory.written,
+        envelope.hard.contains(current)
+      {
+        return make(.keep, current, refusal, executable: executable)
+      }
+      let gives = reverts && (refusal == .fresh || refusal == .interlock) && !person
+      return gives
+        ? make(.revert, fallback, refusal, executable: executable)
+        : make(.refuse, refused, refusal, executable: false)
+    }
+    if isKeep { return make(.keep, value, nil, executable: executable) }
+    guard let limiting else { return make(.permit, value, nil, executable: executable) }
+    if person { return make(.refuse, refused, limiting, executable: false) }
+    switch envelope.violation {
+    case .clamp:
+      return value == current
+        ? make(.keep, value, limiting, executable: executable) : make(.clamp, value, limiting, executable: executable)
+    case .refuse: return make(.refuse, refused, limiting, executable: false)
+    case .revert, .local: return make(.revert, fallback, limiting, executable: executable)
+    }
+  }
+}
+
+private func seconds(_ nanoseconds: Int64) -> Double { Double(nanoseconds) / 1e9 }

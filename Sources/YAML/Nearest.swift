@@ -1,0 +1,39 @@
+/// Longest name that is compared, in characters; the cost grows with the square.
+private let comparedCharactersMax = 64
+
+/// The candidate that `name` was probably meant to be, for "did you mean".
+///
+/// Edit distance (insert, delete, replace, swap two neighbours) at most 2 or a third of the name's length, and less than
+/// the whole name. Ties go to the candidate first in byte order, whatever the order given.
+public func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
+  let wanted = Array(name)
+  guard !wanted.isEmpty, wanted.count <= comparedCharactersMax else { return nil }
+  let limit = min(max(2, wanted.count / 3), wanted.count - 1)
+  var best: (distance: Int, name: String)?
+  for candidate in candidates {
+    let letters = Array(candidate)
+    guard abs(letters.count - wanted.count) <= limit, letters.count <= comparedCharactersMax else { continue }
+    let distance = editDistance(wanted, letters)
+    guard distance <= limit else { continue }
+    if let best, (best.distance, best.name) <= (distance, candidate) { continue }
+    best = (distance, candidate)
+  }
+  return best?.name
+}
+
+/// Optimal string alignment distance.
+private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
+  var older = [Int](repeating: 0, count: b.count + 1)
+  var previous = Array(0...b.count)
+  var current = previous
+  for i in a.indices {
+    current[0] = i + 1
+    for j in b.indices {
+      var cost = min(previous[j + 1] + 1, current[j] + 1, previous[j] + (a[i] == b[j] ? 0 : 1))
+      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, older[j - 1] + 1) }
+      current[j + 1] = cost
+    }
+    (older, previous, current) = (previous, current, older)
+  }
+  return previous[b.count]
+}
