@@ -78,7 +78,7 @@ let package = Package(
     room("Sodium", ["CSodium", "TwinCore"]),
     room("YAML", ["CYAML", "TwinCore"]),
     room("Modbus", ["CModbus", "Seams", "TwinCore"]),
-    room("Provenance", ["Sodium", "Seams", "TwinCore"]),
+    room("Provenance", ["Sodium", "TwinCore"]),
     room("FeatureStore", ["SQLite", "Seams", "TwinCore"]),
     room("Collectors", ["Modbus", "Seams", "TwinCore"]),
     room("Actuation", ["Collectors", "FeatureStore", "Guard", "Seams", "TwinCore"]),
@@ -100,5 +100,12 @@ let package = Package(
     tests("YAMLTests", ["YAML", "TwinCore"]),
     tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"]),
     tests("TwinCoreTests", ["TwinCore"]),
+    tests("SitePackTests", ["SitePack", "Collectors", "Guard", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
+    tests("TwinGraphTests", ["TwinGraph", "TwinCore"]),
+    tests("ModbusTests", ["Modbus", "Seams", "TwinCore"]),
+    tests("SQLiteTests", ["SQLite", "TwinCore"]),
+    tests("FeatureStoreTests", ["FeatureStore", "SQLite", "TwinCore"]),
+    tests("CollectorsTests", ["Collectors", "Modbus", "Seams", "TwinCore"]),
+    tests("PlantsTests", ["Plants", "TwinCore"]),
   ]
 )

@@ -1,4 +1,4 @@
-public import Modbus
+import Modbus
 public import Seams
 public import TwinCore
 

@@ -93,7 +93,11 @@ public struct HoleMap: Sendable, Equatable {
     while low < high {
       let middle = (low + high) / 2
       let hole = holes[middle]
-      if (hole.table.number, hole.range.upperBound) <= (table.number, address) { low = middle + 1 } else { high = middle }
+      if (hole.table.number, hole.range.upperBound) <= (table.number, address) {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     return low
   }
@@ -138,7 +142,8 @@ extension HoleMap {
     for _ in 0..<(try reader.array(limit: Self.holesMax)) {
       let hole = try Self.hole(&reader)
       if let last = holes.last {
-        guard (last.table.number, last.range.upperBound) <= (hole.table.number, hole.range.lowerBound)
+        guard
+          (last.table.number, last.range.upperBound) <= (hole.table.number, hole.range.lowerBound)
             || last.table.number < hole.table.number
         else { throw CanonicalFault("holes are not in order at \(hole.range)") }
       }

@@ -117,7 +117,8 @@ struct ReadPlan: Sendable {
     let gap = left.range.upperBound..<max(left.range.upperBound, right.range.lowerBound)
     splits.append(
       Split(
-        table: request.table, count: request.range.count, gap: gap, longestHalf: max(left.range.count, right.range.count)))
+        table: request.table, count: request.range.count, gap: gap,
+        longestHalf: max(left.range.count, right.range.count)))
     for var half in [right, left] {
       half.split = splits.count - 1
       if mayGoOn, extra < Self.extraRequestsMax {
@@ -172,7 +173,9 @@ struct ReadPlan: Sendable {
     var cut: Int?
     for (index, piece) in members.enumerated() {
       let range = pieces[piece].range
-      if index > 0, range.lowerBound > reach, abs(index - middle) < abs((cut ?? -members.count) - middle) { cut = index }
+      if index > 0, range.lowerBound > reach, abs(index - middle) < abs((cut ?? -members.count) - middle) {
+        cut = index
+      }
       reach = max(reach, range.upperBound)
     }
     func part(_ slice: ArraySlice<Int>) -> ReadRequest {

@@ -1,3 +1,5 @@
+import TwinCore
+
 extension RegisterCodec {
   /// The registers that come nearest to `value`.
   ///
@@ -86,7 +88,8 @@ extension RegisterCodec {
   }
 
   private func unwritable(_ what: String) -> BusFault {
-    BusFault(.unwritable, "a point that is \(what) cannot be written alone", remedy: "write the whole register as a point")
+    BusFault(
+      .unwritable, "a point that is \(what) cannot be written alone", remedy: "write the whole register as a point")
   }
 }
 

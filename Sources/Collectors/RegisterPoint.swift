@@ -1,5 +1,3 @@
-public import TwinCore
-
 /// The four address spaces of the Modbus data model (MODBUS Application Protocol V1.1b3 §4.3).
 public enum RegisterTable: String, Sendable, CaseIterable {
   case coil, discrete, input, holding
@@ -142,7 +140,8 @@ public struct RegisterPoint: Hashable, Sendable {
 
   public init(
     name: String, table: RegisterTable, address: Int, type: RegisterType, order: RegisterOrder = RegisterOrder(),
-    scale: Double = 1, offset: Double = 0, scaleFrom: String? = nil, unit: String = "1", range: ClosedRange<Double>? = nil,
+    scale: Double = 1, offset: Double = 0, scaleFrom: String? = nil, unit: String = "1",
+    range: ClosedRange<Double>? = nil,
     sentinels: [UInt64] = [], symbols: [Int: String] = [:], everyMs: Int = 1000, accuracy: Double = 0,
     write: WriteProfile? = nil
   ) {

@@ -76,7 +76,9 @@ public struct RequestPlanner: Sendable, Equatable {
     var members: [Int: [Int]] = [:]
     for piece in usable { members[root(piece), default: []].append(piece) }
     return members.map { Block(range: span[$0.key], pieces: $0.value) }.sorted {
-      ($0.range.lowerBound, $0.range.upperBound, $0.pieces[0]) < ($1.range.lowerBound, $1.range.upperBound, $1.pieces[0])
+      ($0.range.lowerBound, $0.range.upperBound, $0.pieces[0]) < (
+        $1.range.lowerBound, $1.range.upperBound, $1.pieces[0]
+      )
     }
   }
 }

@@ -63,7 +63,9 @@ public struct SafetyGuard: Sendable {
   }
 
   /// Leave to carry out a verdict, once. Nil when it lets nothing leave.
-  public func permit(for verdict: Verdict, decision: DecisionID) -> Permit? { Permit(for: verdict, decision: decision) }
+  public static func permit(for verdict: Verdict, decision: DecisionID) -> Permit? {
+    Permit(for: verdict, decision: decision)
+  }
 
   private func fallback(of envelope: Envelope, _ image: borrowing PointImage) -> Double {
     let (low, high) = (envelope.hard.lowerBound, envelope.hard.upperBound)

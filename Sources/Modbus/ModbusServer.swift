@@ -2,6 +2,25 @@ import Glibc
 import Synchronization
 public import TwinCore
 
+/// What stands behind a `ModbusServer`: a simulated device, or several, told apart by unit.
+public protocol RegisterBank: Sendable {
+  /// Answers one valid request: `.registers` or `.bits` of the asked count for a read, `.written` for a write, `.exception`
+  /// to refuse, or nil to stay silent as a dead unit does.
+  ///
+  /// Called on the thread in `ModbusServer.run`, one request at a time: a bank that blocks delays all clients, as a slow
+  /// gateway does.
+  func answer(_ request: ModbusRequest, unit: UInt8) -> ModbusReply?
+}
+
+/// A bank made of one closure.
+public struct ClosureBank: RegisterBank {
+  private let body: @Sendable (ModbusRequest, UInt8) -> ModbusReply?
+
+  public init(_ body: @escaping @Sendable (ModbusRequest, UInt8) -> ModbusReply?) { self.body = body }
+
+  public func answer(_ request: ModbusRequest, unit: UInt8) -> ModbusReply? { body(request, unit) }
+}
+
 /// Why a server could not start.
 public struct ModbusFault: Fault, Equatable {
   public let message: String
@@ -19,6 +38,9 @@ public final class ModbusServer: Sendable {
     public var refused = 0
     public var requests = 0
   }
+
+  /// A whole request is there before the library reads it, so this never passes.
+  private static let receiveMs: Int32 = 50
 
   private struct Control {
     var isRunning = false
@@ -140,24 +162,23 @@ public final class ModbusServer: Sendable {
     switch client.look() {
     case .nothing: return true
     case .over: return false
-    case .request(let frame, let length):
-      guard case .frame(let read) = library.receiveRequest(from: client.descriptor, milliseconds: 50) else { return false }
-      // For a function that it does not know the library leaves the data in the stream.
-      guard read.count <= length, client.skip(length - read.count) else { return false }
+    case .request(let frame):
       return reply(to: frame, client, library)
     }
   }
 
   private func reply(to frame: [UInt8], _ client: ServerClient, _ library: borrowing LibModbus) -> Bool {
     control.withLock { $0.counts.requests += 1 }
-    let unit = frame[6]
     let pdu = Array(frame[7...])
     guard let request = ModbusRequest(pdu: pdu) else {
+      // The library would cut this one by its function, into the next request or to wait for bytes that never come.
       let isKnown = [1, 2, 3, 4, 5, 6, 15, 16, 22, 23].contains(pdu[0])
       let code: ModbusException = isKnown ? .illegalDataValue : .illegalFunction
-      return library.refuse(frame, to: client.descriptor, code: code.code)
+      return client.skip(frame.count) && library.refuse(frame, to: client.descriptor, code: code.code)
     }
-    let answer = bank.answer(request, unit: unit)
+    let read = library.receiveRequest(from: client.descriptor, milliseconds: Self.receiveMs)
+    guard read == .frame(frame) else { return false }
+    let answer = bank.answer(request, unit: frame[6])
     // Held while sending: after `unplug` has returned no answer begins.
     return control.withLock { state in
       guard state.isPlugged else { return false }
@@ -215,7 +236,8 @@ extension ModbusRequest {
     switch (self, answer) {
     case (.read(let table, let address, let count), .bits(let bits)) where table.isBits && bits.count == Int(count):
       return (Int(address), bits, [])
-    case (.read(let table, let address, let count), .registers(let words)) where !table.isBits && words.count == Int(count):
+    case (.read(let table, let address, let count), .registers(let words))
+    where !table.isBits && words.count == Int(count):
       return (Int(address), [], words)
     case (.writeCoil(let address, _), .written):
       return (Int(address), [false], [])

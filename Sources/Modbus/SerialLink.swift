@@ -11,7 +11,8 @@ public struct SerialSettings: Equatable, Sendable {
 
   /// Those that libmodbus sets; it would take 9600 for any other without a word.
   public static let baudRates = [
-    110, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 576000, 921600, 1_000_000,
+    110, 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 500000, 576000, 921600,
+    1_000_000,
   ]
 
   public var baud: Int
@@ -42,6 +43,9 @@ public struct SerialSettings: Equatable, Sendable {
 public final class SerialLink: DeviceLink {
   public static let lateGraceMs = 250
   private static let lateRepliesMax = 32
+  private static let frameBytesMax = 256
+  /// No byte for this long ends a late frame: USB adapters hand theirs over every 16 ms.
+  private static let gapMs = 40
 
   public let path: String
   public let settings: SerialSettings
@@ -162,7 +166,10 @@ public final class SerialLink: DeviceLink {
       counters.lateReplies += 1
       unanswered = nil
       // The rest of a frame under way would otherwise be read as the head of the reply.
-      pause(.milliseconds(max(1, 256 * 11 * 1000 / settings.baud)))
+      for _ in 0..<Self.frameBytesMax {
+        port!.flush()
+        guard wait(milliseconds: Self.gapMs) else { break }
+      }
       quietSince = .now
     }
     pause(settings.silence - (.now - quietSince))

@@ -10,13 +10,15 @@ public enum Breakage: Hashable, Sendable {
   case pumpStuck(Double)
   /// The chiller trips, and stays in fault until this is healed.
   case chillerTrip
+  /// The make-up air comes in as humid as it is outdoors.
+  case dryerFailed
   /// A write of the setpoint is acknowledged and dropped: the register keeps its value.
   case setpointDropped
   /// A write of the setpoint is acknowledged and reads back, but the machine keeps what it had.
   case setpointDetached
 
   /// The words of the text form.
-  public static let kinds = ["bias", "stuck", "fouling", "pump", "trip", "dropped", "detached"]
+  public static let kinds = ["bias", "stuck", "fouling", "pump", "trip", "dryer", "dropped", "detached"]
 
   /// Reads `KIND[.SIGNAL][:SIZE][@SECONDS]`, as in `bias.hall-a.zone_t:0.5@600`: what, and from which plant second on.
   ///
@@ -43,6 +45,7 @@ public enum Breakage: Hashable, Sendable {
     case ("fouling", nil): breakage = .coilFouling(try size(0...0.95))
     case ("pump", nil): breakage = .pumpStuck(try size(0...1))
     case ("trip", nil): breakage = try alone(.chillerTrip)
+    case ("dryer", nil): breakage = try alone(.dryerFailed)
     case ("dropped", nil): breakage = try alone(.setpointDropped)
     case ("detached", nil): breakage = try alone(.setpointDetached)
     default: throw .badBreakage(text, "kind \"\(sized[0])\" is not known")
@@ -66,7 +69,7 @@ public enum Breakage: Hashable, Sendable {
     case .sensorBias(_, let offset): offset.isFinite
     case .coilFouling(let share): (0...0.95).contains(share)
     case .pumpStuck(let speed): (0...1).contains(speed)
-    case .sensorStuck, .chillerTrip, .setpointDropped, .setpointDetached: true
+    case .sensorStuck, .chillerTrip, .dryerFailed, .setpointDropped, .setpointDetached: true
     }
   }
 }
@@ -76,6 +79,7 @@ struct Damage: Hashable, Sendable {
   var fouling = 0.0
   var pumpSpeed: Double?
   var isTripped = false
+  var isHumid = false
   var dropsSetpoint = false
   var detachesSetpoint = false
 
@@ -84,6 +88,7 @@ struct Damage: Hashable, Sendable {
     case .coilFouling(let share): fouling = max(fouling, share)
     case .pumpStuck(let speed): pumpSpeed = speed
     case .chillerTrip: isTripped = true
+    case .dryerFailed: isHumid = true
     case .setpointDropped: dropsSetpoint = true
     case .setpointDetached: detachesSetpoint = true
     case .sensorBias, .sensorStuck: break

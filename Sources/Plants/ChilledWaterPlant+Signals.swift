@@ -34,7 +34,8 @@ extension ChilledWaterPlant {
   /// Ids of what is measured, and so can be biased or stuck; registers that are written cannot.
   static let instruments: [String] = table.filter { !$0.isWritable }.map(\.name)
 
-  private static let ranges: [String: ClosedRange<Double>] = table.reduce(into: [:]) { $0[$1.name] = $1.range }
+  private static let ranges: [String: ClosedRange<Double>] =
+    table.filter { !$0.isWritable }.reduce(into: [:]) { $0[$1.name] = $1.range }
 
   /// Largest error of an instrument that works, ±, in its unit.
   private static let errors: [String: Double] = [
@@ -70,6 +71,7 @@ extension ChilledWaterPlant {
     for plan in planned where plan.from <= tick {
       if case .sensorBias(name, let offset) = plan.breakage { value += offset }
     }
+    // A register that is written has no end stops: a drive that is stuck below its range shows so.
     guard let range = Self.ranges[name] else { return value }
     return min(range.upperBound, max(range.lowerBound, value))
   }

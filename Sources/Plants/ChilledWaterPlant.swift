@@ -92,7 +92,7 @@ public struct ChilledWaterPlant: SimulatedPlant {
     people = SeededNoise(seed: seed, name: "hall-a.occupancy")
     tick = -Self.warmUpTicks
     now = weather.state(at: localStart + Double(tick))
-    hall.humidityRatio = MoistAir.humidityRatio(vapourPressure: MoistAir.saturationPressure(min(10, now.dewPoint)))
+    hall.humidityRatio = MoistAir.humidityRatio(vapourPressure: MoistAir.saturationPressure(Hall.dryerDewPoint))
     while tick < 0 { advance() }
     ledger = Ledger()
   }
@@ -100,7 +100,7 @@ public struct ChilledWaterPlant: SimulatedPlant {
   /// Moves on by `seconds` of the caller, times the acceleration.
   public mutating func step(seconds: Double) {
     precondition(seconds >= 0 && seconds * acceleration <= Self.spanSecondsMax, "span of \(seconds) s")
-    carriedMicroseconds += Int64((seconds * acceleration * 1e6).rounded())
+    carriedMicroseconds += Int64((seconds * acceleration * 1e6).nearestInteger)
     while carriedMicroseconds >= Self.tickMicroseconds {
       carriedMicroseconds -= Self.tickMicroseconds
       advance()
@@ -158,6 +158,7 @@ public struct ChilledWaterPlant: SimulatedPlant {
     pump.drive(towards: damage.pumpSpeed ?? pumpSpeedRegister, seconds: seconds)
     let (supply, back, basin) = (supplyT, returnT, tower.basin)
     let stream = pump.flow * Hall.water
+    hall.isDried = !damage.isHumid
     exchange = hall.step(
       seconds: seconds, weather: now, occupancy: occupancy, waterT: supply, flow: pump.flow, fouling: damage.fouling)
     chiller.step(

@@ -2,7 +2,8 @@ internal import TwinCore
 
 /// An induced-draught tower with its basin, and the condenser water that the chiller takes from it.
 ///
-/// The water is cooled towards the wet bulb; how far, the fan decides. A fan control holds the basin at a target.
+/// The water is cooled towards the wet bulb; how far, the fan decides. The fan holds the basin at a target; below it, a
+/// bypass valve takes water past the fill, because the chiller wants its condenser warm in winter too.
 struct CoolingTower: Hashable, Sendable {
   /// °C, the water that enters the condenser.
   var basin: Double
@@ -17,6 +18,7 @@ struct CoolingTower: Hashable, Sendable {
   static let stream = 12.0 * 4_186
   /// °C
   static let target = 21.0
+  static let bypassFrom = 18.0
   /// W
   static let fanRatedPower = 5_500.0
   static let pumpPower = 4_000.0
@@ -29,11 +31,12 @@ struct CoolingTower: Hashable, Sendable {
   /// One tick with `heat` (W) from the condenser; the heat given to the air, W.
   mutating func step(seconds: Double, heat: Double, isRunning: Bool, weather: Weather.State) -> Double {
     fanSpeed = isRunning ? min(1, max(0.1, 0.1 + (basin - Self.target) / 4)) : 0
+    let overFill = min(1, max(0, (basin - Self.bypassFrom) / (Self.target - Self.bypassFrom)))
     power = isRunning ? Self.pumpPower + Self.fanRatedPower * fanSpeed * fanSpeed * fanSpeed : 0
     var given = Self.loss * (basin - weather.dryBulb)
     if isRunning {
       let hot = basin + heat / Self.stream
-      given += Self.effectiveness(fanSpeed: fanSpeed) * max(0, hot - weather.wetBulb) * Self.stream
+      given += overFill * Self.effectiveness(fanSpeed: fanSpeed) * max(0, hot - weather.wetBulb) * Self.stream
     }
     basin += (heat - given) * seconds / Self.capacity
     return given

@@ -33,6 +33,8 @@ struct Hall: Hashable, Sendable {
   /// W always, and per full occupancy.
   var machineHeat = 85_000.0
   var peopleHeat = 42_000.0
+  /// Whether the make-up air passes the desiccant dryer.
+  var isDried = true
   /// W of the supply fan, all of it into the air.
   var fanPower = 7_500.0
 
@@ -47,7 +49,9 @@ struct Hall: Hashable, Sendable {
   static let bypassFactor = 0.3
   /// kg of dry air times its sorption multiple, and kg/s of vapour from a full hall.
   static let moistureMass = 3_600.0 * 3
-  static let peopleVapour = 0.003
+  static let peopleVapour = 0.001
+  /// °C of dew point that the dryer lets through at most, so that cold water does not condense the hall's air.
+  static let dryerDewPoint = 2.0
   /// °C, 1/K and 1/(K·s) of the zone's thermostat.
   static let target = 24.0
   static let gain = 0.25
@@ -74,7 +78,8 @@ struct Hall: Hashable, Sendable {
     let inside = machineHeat + peopleHeat * occupancy + fanPower
     airT += (conduction - toMass + inside + solarToAir * sun - now.sensible) * seconds / airCapacity
     massT += (toMass + (1 - solarToAir) * sun) * seconds / massCapacity
-    let outdoors = MoistAir.humidityRatio(vapourPressure: MoistAir.saturationPressure(weather.dewPoint))
+    let makeUp = isDried ? min(weather.dewPoint, Self.dryerDewPoint) : weather.dewPoint
+    let outdoors = MoistAir.humidityRatio(vapourPressure: MoistAir.saturationPressure(makeUp))
     let vapour =
       outdoorFlow * (outdoors - humidityRatio) + Self.peopleVapour * occupancy
       - now.latent / MoistAir.vaporisationHeat

@@ -1,3 +1,5 @@
+internal import TwinCore
+
 /// Plausible signals for points whose physics nobody described: seeded, within their ranges, slow as plants are.
 ///
 /// Analogue signals swing with the day and drift; counters count; states stay. What is writable keeps what was written.
@@ -42,7 +44,9 @@ public struct SignalPlant: SimulatedPlant {
   }
 
   public mutating func set(_ name: String, _ value: Double) -> Bool {
-    guard let place = places[name], signals[place].isWritable, signals[place].range.contains(value) else { return false }
+    guard let place = places[name], signals[place].isWritable, signals[place].range.contains(value) else {
+      return false
+    }
     if case .states(let codes) = signals[place].course, !codes.contains(value) { return false }
     written[name] = value
     return true
@@ -50,7 +54,7 @@ public struct SignalPlant: SimulatedPlant {
 
   public mutating func step(seconds: Double) {
     precondition(seconds >= 0 && seconds * acceleration <= ChilledWaterPlant.spanSecondsMax, "span of \(seconds) s")
-    microseconds += Int64((seconds * acceleration * 1e6).rounded())
+    microseconds += Int64((seconds * acceleration * 1e6).nearestInteger)
   }
 
   private func value(_ signal: PlantSignal) -> Double {
@@ -66,7 +70,7 @@ public struct SignalPlant: SimulatedPlant {
     case .analogue where signal.isWritable:
       value = signal.start ?? (band.lowerBound + band.upperBound) / 2
     case .analogue:
-      value = analogue(band, noise)
+      value = analogue(band, noise, around: signal.start)
     }
     return min(signal.range.upperBound, max(signal.range.lowerBound, value))
   }
@@ -74,12 +78,13 @@ public struct SignalPlant: SimulatedPlant {
   private var seconds: Double { Double(microseconds / 1_000_000) }
 
   /// Day and night for a quarter of the band, drift for another, and a little trembling from second to second.
-  private func analogue(_ band: ClosedRange<Double>, _ noise: SeededNoise) -> Double {
-    let centre = 0.5 + 0.15 * noise.white(-1)
+  private func analogue(_ band: ClosedRange<Double>, _ noise: SeededNoise, around start: Double?) -> Double {
+    let span = band.upperBound - band.lowerBound
+    let centre = start.map { ($0 - band.lowerBound) / max(span, .leastNormalMagnitude) } ?? 0.5 + 0.15 * noise.white(-1)
     let day = 0.12 * cosineOfTurns(seconds / Weather.daySeconds - 15.0 / 24 + 0.1 * noise.white(-2))
     let drift = 0.12 * noise.smooth(at: seconds, period: 2_700)
     let share = centre + day + drift + 0.002 * noise.white(Int64(seconds) &+ 0x4000_0000_0000)
-    return band.lowerBound + (band.upperBound - band.lowerBound) * share
+    return band.lowerBound + span * share
   }
 
   /// Rises always, faster by day, and wraps as a register does.
@@ -94,10 +99,10 @@ public struct SignalPlant: SimulatedPlant {
     return low + (begin + rate * (seconds - lag)).truncatingRemainder(dividingBy: span)
   }
 
-  /// The usual band of the unit where the range leaves room for it, else the range, without ends that are not finite.
+  /// The usual band of the unit where the range leaves room for it, else the range, within a million of its end next to 0.
   private static func band(_ signal: PlantSignal) -> ClosedRange<Double> {
-    let low = max(signal.range.lowerBound, -1e6)
-    let high = max(low, min(signal.range.upperBound, 1e6))
+    let near = min(signal.range.upperBound, max(signal.range.lowerBound, 0))
+    let (low, high) = (max(signal.range.lowerBound, near - 1e6), min(signal.range.upperBound, near + 1e6))
     guard let usual = usual[signal.unit] else { return low...high }
     let (from, to) = (max(low, usual.lowerBound), min(high, usual.upperBound))
     return from < to ? from...to : low...high

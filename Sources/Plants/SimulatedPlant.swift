@@ -30,10 +30,11 @@ public struct PlantSignal: Hashable, Sendable {
   public let name: String
   /// A UCUM code.
   public let unit: String
-  /// What may be shown, and written where that is allowed.
+  /// What an instrument can show; of a writable signal, what is taken.
   public let range: ClosedRange<Double>
   public let isWritable: Bool
-  /// The value before anything was written or happened; nil leaves it to the plant.
+  /// What a register holds before it is written, where a counter begins, what an analogue signal swings around; nil
+  /// leaves it to the plant.
   public let start: Double?
   public let course: Course
 
@@ -47,7 +48,9 @@ public struct PlantSignal: Hashable, Sendable {
     self.course = course ?? (Self.counted.contains(unit) && range.lowerBound >= 0 && !isWritable ? .counter : .analogue)
   }
 
-  private static let counted: Set<String> = ["J", "kJ", "MJ", "GJ", "W.h", "kW.h", "MW.h", "Wh", "kWh", "MWh", "m3", "L"]
+  private static let counted: Set<String> = [
+    "J", "kJ", "MJ", "GJ", "W.h", "kW.h", "MW.h", "Wh", "kWh", "MWh", "m3", "L",
+  ]
 }
 
 /// Why a simulated plant does not do what was asked of it.

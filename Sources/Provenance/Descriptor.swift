@@ -110,8 +110,8 @@ struct Descriptor: ~Copyable {
 extension Descriptor {
   /// Writes `name` in this directory so that a crash leaves the old state or the new one, never half of it.
   ///
-  /// The bytes go to a temporary file, are flushed, then get their name. With `replacing` false an existing file is never
-  /// touched: the name is given by a hard link, which fails where a rename would overwrite.
+  /// The bytes go to a temporary file, are flushed, then get their name. With `replacing` false an existing file is
+  /// never touched: the name is given by a hard link, which fails where a rename would overwrite.
   func place(
     _ name: String, _ content: [UInt8], mode: mode_t, replacing: Bool, shown: String
   ) throws(ProvenanceFault) {

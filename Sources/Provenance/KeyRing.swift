@@ -1,9 +1,9 @@
-/// `keys.pub`, text of one line for each key, fields apart by one space, every line ended by a line feed:
-///
-///     twind-key-1 ROLE PUBLIC KEYID
-///
-/// ROLE is root, targets or safety; PUBLIC the 32 bytes in base 64; KEYID 32 lower-case hexadecimal digits. Empty lines and
-/// lines that begin with # say nothing. One key has one role: no key appears twice.
+// `keys.pub`, text of one line for each key, fields apart by one space, every line ended by a line feed:
+//
+//     twind-key-1 ROLE PUBLIC KEYID
+//
+// ROLE is root, targets or safety; PUBLIC the 32 bytes in base 64; KEYID 32 lower-case hexadecimal digits. Empty lines
+// and lines that begin with # say nothing. One key has one role: no key appears twice.
 
 public import Sodium
 

@@ -1,23 +1,25 @@
-/// Secret key file, one line ended by a line feed, mode 0600:
-///
-///     twind-secret-1 ROLE SEED KEYID
-///
-/// SEED is the 32-byte Ed25519 seed (RFC 8032 §5.1.5) in base 64; ROLE and KEYID as in `keys.pub`.
+// Secret key file, one line ended by a line feed, mode 0600:
+//
+//     twind-secret-1 ROLE SEED KEYID
+//
+// SEED is the 32-byte Ed25519 seed (RFC 8032 §5.1.5) in base 64; ROLE and KEYID as in `keys.pub`.
 
 import Glibc
 public import Sodium
 
-/// The keys of a single operator: one file for each role in one directory, best on a stick that stays away from the site.
+/// The keys of a single operator: one file for each role in one directory, best on a stick that stays away from the
+/// site.
 public enum KeySet {
   public static let publicFile = "keys.pub"
   static let secretBytesMax = 256
 
   public static func secretFile(_ role: Role) -> String { "\(role.rawValue).secret" }
 
-  /// Makes one key for every role in `directory` (made too, mode 0700, if its parent exists) and returns the public part.
+  /// Makes one key for every role in `directory` (made too, mode 0700, if its parent exists) and returns the public
+  /// part.
   ///
-  /// Overwrites nothing: `provenance.key_exists` if any of the files is there. `keys.pub` is written last, so that it stands
-  /// for a complete set; after a failure the files of this call are removed.
+  /// Overwrites nothing: `provenance.key_exists` if any of the files is there. `keys.pub` is written last, so that it
+  /// stands for a complete set; after a failure the files of this call are removed.
   @discardableResult
   public static func initialise(_ path: String) throws(ProvenanceFault) -> KeyRing {
     if unsafe mkdir(path, 0o700) != 0, errno != EEXIST { throw .system("create", path) }

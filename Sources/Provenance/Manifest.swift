@@ -1,11 +1,12 @@
-/// What a seal states, as text, every line ended by a line feed, no other spaces than shown:
-///
-///     twind-pack-1 site=SITE version=N            (or: twind-envelopes-1 site=SITE version=N)
-///     DIGEST  LENGTH  PATH                        (one line for each file, by path in strictly ascending byte order)
-///
-/// DIGEST is the BLAKE2b-256 of the file in 64 lower-case hexadecimal digits, LENGTH its size in bytes in decimal without
-/// leading zeros, PATH as `PackFile.isAllowed(path:)` has it. Between the fields of a file line are two spaces. SITE is 1 to 64
-/// of a-z, 0-9 and . _ -; N is decimal without leading zeros. The text is canonical: one meaning has one form.
+// What a seal states, as text, every line ended by a line feed, no other spaces than shown:
+//
+//     twind-pack-1 site=SITE version=N            (or: twind-envelopes-1 site=SITE version=N)
+//     DIGEST  LENGTH  PATH                        (one line for each file, by path in strictly ascending byte order)
+//
+// DIGEST is the BLAKE2b-256 of the file in 64 lower-case hexadecimal digits, LENGTH its size in bytes in decimal
+// without leading zeros, PATH as `PackFile.isAllowed(path:)` has it. Between the fields of a file line are two spaces.
+// SITE is 1 to 64 of a-z, 0-9 and . _ -; N is decimal without leading zeros. The text is canonical: one meaning has
+// one form.
 
 import Sodium
 import TwinCore

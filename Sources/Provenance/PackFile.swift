@@ -23,7 +23,8 @@ public struct PackFile: Equatable, Sendable {
       && path.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\\") }
   }
 
-  /// Writes a seal (`pack.sig`, `envelopes.sig`) into a pack, by a temporary file, a flush and a rename; replaces an older one.
+  /// Writes a seal (`pack.sig`, `envelopes.sig`) into a pack, by a temporary file, a flush and a rename; replaces an
+  /// older one.
   public func write(into directory: String) throws(ProvenanceFault) {
     guard Self.isAllowed(path: path), !path.utf8.contains(UInt8(ascii: "/")) else { throw .pathRefused(path) }
     try Descriptor.directory(directory).place(
@@ -39,9 +40,9 @@ public enum PackReader {
 
   /// Every file below `directory`, sorted by path in byte order.
   ///
-  /// Links are refused even where they stay inside, and so are pipes, sockets and devices; only the link that `directory`
-  /// itself may be is followed. A `.git` directory at the top is passed over: nothing of it is verified, and nothing of
-  /// it returned. Faults name the path inside the pack: `path_refused`, `not_a_file`, `file_too_large`,
+  /// Links are refused even where they stay inside, and so are pipes, sockets and devices; only the link that
+  /// `directory` itself may be is followed. A `.git` directory at the top is passed over: nothing of it is verified,
+  /// and nothing of it returned. Faults name the path inside the pack: `path_refused`, `not_a_file`, `file_too_large`,
   /// `too_many_files`, `io`. Blocks.
   public static func read(_ directory: String) throws(ProvenanceFault) -> [PackFile] {
     var walk = Walk()

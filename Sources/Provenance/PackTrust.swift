@@ -22,8 +22,8 @@ public enum PackTrust: Equatable, Sendable {
 
   /// Judges files as `PackReader.read` gave them, for the site named `site`. Parse these same bytes afterwards.
   ///
-  /// Reports everything found, not only the first. Paths and counts are checked again here, because a caller may have got
-  /// the files elsewhere.
+  /// Reports everything found, not only the first. Paths and counts are checked again here, because a caller may have
+  /// got the files elsewhere.
   public static func check(_ files: [PackFile], keys: KeyRing, site: String) -> PackTrust {
     var problems = shapeProblems(files)
     guard problems.isEmpty else { return .broken(sorted(problems)) }

@@ -1,10 +1,12 @@
-/// `pack.sig` and `envelopes.sig`, text: a manifest (see Manifest.swift), an empty line, then one line for each signature:
-///
-///     KEYID SIGNATURE
-///
-/// SIGNATURE is 64 bytes in base 64: Ed25519 over the pre-authentication encoding of DSSE v1 (github.com/secure-systems-lab/dsse),
-/// "DSSEv1" SP length(type) SP type SP length(manifest) SP manifest, where the manifest is the received bytes, lengths are
-/// decimal, and the type is the seal kind's. At most 16 signatures, no key twice.
+// `pack.sig` and `envelopes.sig`, text: a manifest (see Manifest.swift), an empty line, then one line for each
+// signature:
+//
+//     KEYID SIGNATURE
+//
+// SIGNATURE is 64 bytes in base 64: Ed25519 over the pre-authentication encoding of DSSE v1
+// (github.com/secure-systems-lab/dsse), "DSSEv1" SP length(type) SP type SP length(manifest) SP manifest, where the
+// manifest is the received bytes, lengths are decimal, and the type is the seal kind's. At most 16 signatures, no key
+// twice.
 
 import Sodium
 
@@ -57,8 +59,8 @@ struct Seal {
 
   /// The key that signed, among those of the right role.
   ///
-  /// Signatures by unknown keys are passed over, so that a pack may be signed by the old and the new key during a change; a
-  /// wrong signature under a known key is a fault even beside a right one.
+  /// Signatures by unknown keys are passed over, so that a pack may be signed by the old and the new key during a
+  /// change; a wrong signature under a known key is a fault even beside a right one.
   func signer(in ring: KeyRing) throws(ProvenanceFault) -> KeyID {
     let message = Self.encoding(kind, manifest)
     var found: KeyID?

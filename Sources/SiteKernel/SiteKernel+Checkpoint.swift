@@ -7,9 +7,10 @@ extension SiteKernel {
   /// Everything that the next step depends on. Restoring it and going on gives the same bits as never having stopped.
   public func checkpoint() -> [UInt8] {
     var writer = CanonicalWriter(reservingBytes: 1 << 16)
-    writer.array(14)
+    writer.array(15)
     writer.integer(1)
     writer.text(definition.id)
+    writer.digest(definition.digests.pack)
     writer.integer(lastTick)
     writer.uptime(image.now)
     writer.integer(Int64(wantedMode.rawValue))
@@ -30,8 +31,7 @@ extension SiteKernel {
   public init(_ definition: SiteDefinition, resuming bytes: [UInt8], hash: @escaping Hash) throws(CanonicalFault) {
     self.init(definition, hash: hash)
     var reader = CanonicalReader(bytes)
-    try reader.structure(13, version: 1)
-    let site = try reader.text()
+    let (site, _) = try Self.head(of: &reader)
     guard site == definition.id else { throw CanonicalFault("checkpoint of site \(site), not of \(definition.id)") }
     lastTick = try reader.integer()
     image.now = try reader.uptime()
@@ -47,6 +47,30 @@ extension SiteKernel {
     try restoreLatest(from: &reader)
     guard reader.isAtEnd else { throw CanonicalFault("bytes after the checkpoint's end") }
   }
+
+  /// Which pack the checkpoint was taken under: ticks after it replay to the same bits under that pack alone.
+  public static func pack(ofCheckpoint bytes: [UInt8]) throws(CanonicalFault) -> Digest {
+    var reader = CanonicalReader(bytes)
+    return try head(of: &reader).pack
+  }
+
+  private static func head(of reader: inout CanonicalReader) throws(CanonicalFault) -> (site: String, pack: Digest) {
+    try reader.structure(14, version: 1)
+    return (try reader.text(), try reader.digest())
+  }
+
+  /// Writes that were let out after the checkpoint, for a start that cannot replay the ticks in between (the pack has changed):
+  /// they count as made now, their outcomes as open.
+  public mutating func remember(writes: [(point: String, value: Double)]) {
+    for write in writes {
+      guard let position = definition.envelopes.firstIndex(where: { definition.points[$0.point.position].id == write.point })
+      else { continue }
+      safety.gaveBack(envelope: position, value: write.value, at: image.now)
+    }
+  }
+
+  /// A tick that was lost, or belongs to another pack, is passed over: its number stays taken.
+  public mutating func skip(toTick tick: Int64) { lastTick = max(lastTick, tick) }
 
   private func encodePoints(to writer: inout CanonicalWriter) {
     writer.array(image.states.count)

@@ -24,8 +24,9 @@ extension SiteKernel {
         Int(alarm), until: image.now.advanced(byNanoseconds: max(0, span)), by: person, into: &outcome.alarms)
     case .unshelve(let alarm, let person):
       alarms.shelve(Int(alarm), until: nil, by: person, into: &outcome.alarms)
-    case .settled(_, let point, let outcome, _):
+    case .settled(_, let point, let outcome, let readBack):
       if let position = safety.position(of: point) { safety.settled(envelope: position, outcome) }
+      if let readBack { see(point, at: readBack, tick) }
     case .gaveBack(let point, let value, let outcome):
       guard let position = safety.position(of: point) else { return }
       safety.gaveBack(envelope: position, value: value, at: image.now)
@@ -36,6 +37,15 @@ extension SiteKernel {
         safety.hold(envelope: position, until: nil)
       }
     }
+  }
+
+  /// A read-back is a reading: the next decision need not wait for the next poll to know what the device shows.
+  private mutating func see(_ point: PointIndex, at value: Double, _ tick: Tick) {
+    guard definition.points.indices.contains(point.position), value.isFinite else { return }
+    let stale = definition.points[point.position].staleNanoseconds
+    image.states[point.position] = PointImage.State(
+      value: value, quality: .good, effective: tick.instant, uptime: image.now,
+      freshUntil: image.now.advanced(byNanoseconds: stale))
   }
 
   /// Leases that the new mode would not renew are given back under the old one: nothing outlives the right to hold it.

@@ -90,15 +90,16 @@ public enum Ed25519 {
 
   /// Whether `signature` (64 bytes) of `message` was made with the secret half of `key`.
   ///
-  /// False too for other lengths, for keys of small order and for signatures in a second encoding, so that nobody can make
-  /// another valid signature out of a seen one.
+  /// False too for other lengths, for keys of small order and for signatures in a second encoding, so that nobody can
+  /// make another valid signature out of a seen one.
   public static func verify(_ signature: [UInt8], of message: [UInt8], by key: PublicKey) -> Bool {
     Sodium.start()
     guard signature.count == signatureBytes else { return false }
     return unsafe crypto_sign_verify_detached(signature, message, UInt64(message.count), key.bytes) == 0
   }
 
-  /// A secret key in locked, guarded memory that is zeroed before it is released. It cannot be copied, hence not printed.
+  /// A secret key in locked, guarded memory that is zeroed before it is released. It cannot be copied, hence not
+  /// printed.
   @safe public struct SecretKey: ~Copyable, @unchecked Sendable {
     // Sendable because the memory is written in `init` alone and has one owner.
     private let memory: UnsafeMutablePointer<UInt8>
@@ -111,7 +112,8 @@ public enum Ed25519 {
       Sodium.wipe(&seed)
     }
 
-    /// The key of a 32-byte seed (RFC 8032 §5.1.5); nil for another length. Wiping the caller's copy is the caller's part.
+    /// The key of a 32-byte seed (RFC 8032 §5.1.5); nil for another length. Wiping the caller's copy is the caller's
+    /// part.
     public init?(seed: [UInt8]) {
       guard seed.count == Ed25519.seedBytes else { return nil }
       Sodium.start()

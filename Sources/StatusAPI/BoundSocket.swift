@@ -24,7 +24,7 @@ struct BoundSocket: Sendable {
     }
     try secureDirectory(of: path)
     let lock = try takeLock(path)
-    do {
+    do throws(APIProblem) {
       try removeStale(path)
       let socket = try listen(path)
       var info = stat()
@@ -39,14 +39,14 @@ struct BoundSocket: Sendable {
   /// Removes the file when it is still ours, then lets the next daemon in. The listening descriptor is closed by its channel.
   func release() {
     var info = stat()
-    if unsafe lstat(path, &info) == 0, info.st_ino == inode { unlink(path) }
+    if unsafe lstat(path, &info) == 0, info.st_ino == inode { unsafe unlink(path) }
     close(lock)
   }
 
   private static func secureDirectory(of path: String) throws(APIProblem) {
     let end = path.lastIndex(of: "/")!
     let directory = end == path.startIndex ? "/" : String(path[..<end])
-    if mkdir(directory, directoryMode) != 0, errno != EEXIST { throw failed("mkdir", directory, errno) }
+    if unsafe mkdir(directory, directoryMode) != 0, errno != EEXIST { throw failed("mkdir", directory, errno) }
     var info = stat()
     guard unsafe stat(directory, &info) == 0 else { throw failed("stat", directory, errno) }
     guard info.st_mode & S_IFMT == S_IFDIR, info.st_mode & 0o022 == 0 || info.st_mode & S_ISVTX != 0 else {
@@ -85,7 +85,7 @@ struct BoundSocket: Sendable {
     guard probe >= 0 else { throw failed("socket", path, errno) }
     defer { close(probe) }
     if UnixAddress.connect(probe, path) == 0 { throw inUse(path, "another process answers on it") }
-    guard unlink(path) == 0 || errno == ENOENT else { throw failed("unlink", path, errno) }
+    guard unsafe unlink(path) == 0 || errno == ENOENT else { throw failed("unlink", path, errno) }
   }
 
   private static func listen(_ path: String) throws(APIProblem) -> Int32 {
@@ -93,7 +93,7 @@ struct BoundSocket: Sendable {
     let socket = Glibc.socket(AF_UNIX, type, 0)
     guard socket >= 0 else { throw failed("socket", path, errno) }
     // A umask can only have taken bits away at bind; chmod gives them back.
-    guard fchmod(socket, socketMode) == 0, UnixAddress.bind(socket, path) == 0, chmod(path, socketMode) == 0,
+    guard fchmod(socket, socketMode) == 0, UnixAddress.bind(socket, path) == 0, unsafe chmod(path, socketMode) == 0,
       Glibc.listen(socket, backlog) == 0
     else {
       let code = errno

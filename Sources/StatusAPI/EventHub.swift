@@ -1,6 +1,6 @@
 public import Seams
 import Synchronization
-public import TwinCore
+import TwinCore
 
 /// Which events a reader wants. Empty sets mean all.
 public struct EventFilter: Sendable, Equatable {
@@ -184,21 +184,24 @@ extension EventHub {
       if reader.replay < oldestID, reader.replay < reader.replayEnd {
         let lost = min(oldestID, reader.replayEnd) - reader.replay
         reader.replay += lost
-        reader.dropped += Int(lost)
-      }
-      // A loss in the replay is told before what follows it; the loss of queued events only once the replay is over.
-      if reader.dropped > 0, reader.queue.count < EventHub.queueMax || reader.replay >= reader.replayEnd {
-        defer { reader.dropped = 0 }
-        return API.Event(kind: "gap", at: at, text: "this reader was too slow", dropped: reader.dropped)
+        return Self.gap(Int(lost), at)
       }
       while reader.replay < reader.replayEnd {
         let event = ring[ringHead + Int(reader.replay - oldestID)].event
         reader.replay += 1
         if reader.filter.admits(event) { return event }
       }
+      if reader.dropped > 0 {
+        defer { reader.dropped = 0 }
+        return Self.gap(reader.dropped, at)
+      }
       if !reader.queue.isEmpty { return reader.queue.removeFirst() }
       reader.waiter = waiter
       return .none
+    }
+
+    private static func gap(_ dropped: Int, _ at: Timestamp) -> API.Event {
+      API.Event(kind: "gap", at: at, text: "this reader was too slow", dropped: dropped)
     }
   }
 }

@@ -30,7 +30,7 @@ public struct Peer: Sendable, Equatable {
     let count = unsafe csystem_peer_groups(socket, &groups, Int32(Self.groupsMax))
     self.init(uid: uid, gid: gid, pid: pid, groups: Array(groups.prefix(max(0, Int(count)))))
     loginUid = Self.loginUid(of: pid)
-    name = Self.name(of: loginUid ?? uid) ?? name
+    name = Accounts.user(loginUid ?? uid) ?? name
   }
 
   func isMember(of group: UInt32) -> Bool { gid == group || groups.contains(group) }
@@ -45,15 +45,6 @@ public struct Peer: Sendable, Equatable {
       let number = UInt32(text.filter { $0.isNumber }), number != .max
     else { return nil }
     return number
-  }
-
-  private static func name(of uid: UInt32) -> String? {
-    guard let text = FileText.read("/etc/passwd", bytesMax: 256 * 1024) else { return nil }
-    for line in text.split(separator: "\n") {
-      let fields = line.split(separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
-      if fields.count == 4, UInt32(fields[2]) == uid { return String(fields[0]) }
-    }
-    return nil
   }
 }
 
@@ -72,5 +63,26 @@ enum FileText {
       filled += count
     }
     return String(decoding: bytes[..<filled], as: UTF8.self)
+  }
+}
+
+/// Local accounts by number, from the files themselves: no directory service is asked, none has to be up.
+enum Accounts {
+  static let fileBytesMax = 256 * 1024
+
+  static func user(_ uid: UInt32) -> String? { entry("/etc/passwd", uid).map { String($0[0]) } }
+
+  static func group(_ gid: UInt32) -> (name: String, members: [String])? {
+    entry("/etc/group", gid).map { fields in
+      (String(fields[0]), fields.count > 3 ? fields[3].split(separator: ",").map(String.init) : [])
+    }
+  }
+
+  private static func entry(_ path: String, _ number: UInt32) -> [Substring]? {
+    for line in (FileText.read(path, bytesMax: fileBytesMax) ?? "").split(separator: "\n") {
+      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+      if fields.count > 2, UInt32(fields[2]) == number { return fields }
+    }
+    return nil
   }
 }

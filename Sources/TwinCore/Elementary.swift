@@ -1,6 +1,6 @@
 /// The elementary functions with the same bits on every processor: only + − × ÷ and bit operations, no C library.
 ///
-/// Errors stay below 0.7 units in the last place, special cases are those of C99 Annex F, and a NaN result is always the
+/// Errors stay below 0.75 units in the last place, special cases are those of C99 Annex F, and a NaN result is always the
 /// canonical one. Source: P. T. P. Tang, "Table-driven implementation of the exponential function" (1989) and "… of the
 /// logarithm function" (1990), ACM TOMS; the polynomials are Taylor's.
 public enum Elementary {
@@ -16,7 +16,7 @@ public enum Elementary {
     guard x < .infinity else { return x }
     let parts = LogarithmParts(x)
     let r = parts.r.head
-    // Here a double is enough for r²/2: it is at most 1/256 of the result.
+    // Here a double is enough for r²/2: it is at most 1/128 of the result.
     return parts.base.head + ((parts.base.rest + (parts.small + parts.r.rest)) + r * r * (-0.5 + r * logTail(r)))
   }
 
@@ -66,8 +66,6 @@ public enum Elementary {
     let high = 62.0 / 2835 + s * (-1382.0 / 155_925 + s * (21_844.0 / 6_081_075 + s * (-929_569.0 / 638_512_875)))
     return s * (-1.0 / 3 + s * (2.0 / 15 + s * (-17.0 / 315 + s * high)))
   }
-
-  // MARK: The two kernels
 
   /// 2^exponent × (head + rest), the head in 1..<2 and the sum good to about 2^-61.
   struct Power {

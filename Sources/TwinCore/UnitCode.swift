@@ -91,8 +91,6 @@ public struct UnitConversion: Hashable, Sendable {
   /// result = (value + before) × numerator ÷ denominator + after
   private let before, numerator, denominator, after: Double
 
-  @inlinable public func callAsFunction(_ value: Double) -> Double { apply(value) }
-
   public func apply(_ value: Double) -> Double {
     // A rounding is left out wherever the step is none, and ±0 stays as it is.
     var result = before == 0 ? value : value + before
@@ -103,20 +101,17 @@ public struct UnitConversion: Hashable, Sendable {
 
   fileprivate init(from: UnitCode, to: UnitCode) {
     let (a, b) = (from.entry, to.entry)
-    var (n, d) = (1, 1)
-    // A product of both over the common factors: small enough for exact arithmetic, as the table's test shows.
+    // No pair of the table comes near the 128 bits.
+    var (n, d): (Int128, Int128) = (1, 1)
     func multiply(_ up: Int, _ down: Int) {
-      let (up, down) = Self.reduced(up, down)
-      let (up2, d2) = Self.reduced(up, d)
-      let (n2, down2) = Self.reduced(n, down)
-      (n, d) = (n2 * up2, d2 * down2)
+      (n, d) = Self.reduced(n * Int128(up), d * Int128(down))
     }
     multiply(a.numerator, a.denominator)
     multiply(b.denominator, b.numerator)
     multiply(to.rate.seconds, from.rate.seconds)
     numerator = Double(n) * (a.hasPi && !b.hasPi ? Double.pi : 1)
     denominator = Double(d) * (b.hasPi && !a.hasPi ? Double.pi : 1)
-    let zeros = (from.isAffine ? a.zeroHundredths : 0, to.isAffine ? b.zeroHundredths : 0)
+    let zeros = (Int128(from.isAffine ? a.zeroHundredths : 0), Int128(to.isAffine ? b.zeroHundredths : 0))
     // The shift goes to the side where it is a whole number of hundredths.
     if zeros.0 * n % d == 0 {
       (before, after) = (0, Double(zeros.0 * n / d - zeros.1) / 100)
@@ -127,7 +122,7 @@ public struct UnitConversion: Hashable, Sendable {
     }
   }
 
-  private static func reduced(_ a: Int, _ b: Int) -> (Int, Int) {
+  private static func reduced(_ a: Int128, _ b: Int128) -> (Int128, Int128) {
     var (x, y) = (a, b)
     while y != 0 { (x, y) = (y, x % y) }
     return (a / x, b / x)

@@ -16,7 +16,8 @@ struct Event {
   let tag: String?
 }
 
-/// Owner of one libyaml parser and of the bytes that it reads. Any thread, one at a time; useless after its first error.
+/// Owner of one libyaml parser and of the bytes that it reads. Any thread, one at a time; useless after its first
+/// error.
 @safe struct EventStream: ~Copyable {
   private let parser: UnsafeMutablePointer<yaml_parser_t>
   private let input: UnsafeMutableBufferPointer<UInt8>
@@ -92,7 +93,10 @@ struct Event {
       return YAMLFault(
         .controlCharacter, at: mark, "\(problem)\(seen)", remedy: "delete the character, or write it as an escape")
     }
-    let mark = unsafe place(parser.pointee.problem_mark)
+    // libyaml counts the end of a text as one line more; the reader's editor does not.
+    let end = unsafe Mark(file: file, offset: input.count, in: UnsafeBufferPointer(input))
+    let seen = unsafe place(parser.pointee.problem_mark)
+    let mark = seen.line > end.line ? end : seen
     guard let context = unsafe parser.pointee.context.map({ unsafe String(cString: $0) }) else {
       return YAMLFault(.syntax, at: mark, problem, remedy: Self.remedy(problem))
     }
@@ -113,6 +117,9 @@ struct Event {
       "quote a value that contains \": \", or align this key with the keys above it"
     case "could not find expected ':'":
       "write the key as \"key: value\", with a space after the colon"
+    case "found a tab character that violates indentation",
+      "found a tab character where an indentation space is expected":
+      "indent with spaces, never tabs"
     case "found character that cannot start any token":
       "indent with spaces, never tabs; quote a value that starts with @, % or `"
     case "found unexpected end of stream": "close the quote"
@@ -127,16 +134,18 @@ struct Event {
 }
 
 extension Mark {
-  /// The place of the byte at `offset`.
+  /// The place of the byte at `offset`, before which all is UTF-8; line ends as libyaml counts them (YAML 1.1 §5.4).
   init(file: String, offset: Int, in bytes: some Collection<UInt8>) {
     var line = 1
     var column = 1
-    for byte in bytes.prefix(offset) {
-      if byte == UInt8(ascii: "\n") {
-        (line, column) = (line + 1, 1)
-      } else if byte & 0xC0 != 0x80 {
-        column += 1
+    var previous: Unicode.Scalar = " "
+    for scalar in String(decoding: bytes.prefix(offset), as: UTF8.self).unicodeScalars {
+      switch scalar {
+      case "\n" where previous == "\r": break
+      case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": (line, column) = (line + 1, 1)
+      default: column += 1
       }
+      previous = scalar
     }
     self.init(file: file, line: line, column: column)
   }

@@ -16,7 +16,7 @@ enum Form {
   case sexagesimal
   /// `.inf`, `-.inf`, `.nan`
   case special
-  /// `.5`, `5.`, `0o17`, `0b11`, signed hexadecimal: numbers to some readers only.
+  /// `.5`, `5.`, `0o17`, `0b11`, `0X1F`, signed hexadecimal: numbers to some readers only.
   case oddNumber
   case other
 
@@ -60,10 +60,11 @@ enum Form {
     guard bytes.count > 2, bytes[0] == UInt8(ascii: "0") else { return nil }
     let digits = bytes.dropFirst(2)
     switch bytes[1] {
-    case UInt8(ascii: "x"):
-      if digits.allSatisfy(\.isHexDigit) { return signed ? .oddNumber : .hexadecimal }
+    case UInt8(ascii: "x"), UInt8(ascii: "X"):
+      let isLower = bytes[1] == UInt8(ascii: "x")
+      if isLower, digits.allSatisfy(\.isHexDigit) { return signed ? .oddNumber : .hexadecimal }
       return digits.allSatisfy { $0.isHexDigit || $0 == UInt8(ascii: "_") } ? .oddNumber : .other
-    case UInt8(ascii: "o"), UInt8(ascii: "b"):
+    case UInt8(ascii: "o"), UInt8(ascii: "O"), UInt8(ascii: "b"), UInt8(ascii: "B"):
       return digits.allSatisfy { $0.isDigit || $0 == UInt8(ascii: "_") } ? .oddNumber : .other
     default: return nil
     }

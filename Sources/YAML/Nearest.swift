@@ -3,8 +3,8 @@ private let comparedCharactersMax = 64
 
 /// The candidate that `name` was probably meant to be, for "did you mean".
 ///
-/// Edit distance (insert, delete, replace, swap two neighbours) at most 2 or a third of the name's length, and less than
-/// the whole name. Ties go to the candidate first in byte order, whatever the order given.
+/// Edit distance (insert, delete, replace, swap two neighbours) at most 2 or a third of the name's length, and less
+/// than the whole name. Ties go to the candidate first in byte order, whatever the order given.
 public func nearest(to name: String, among candidates: some Sequence<String>) -> String? {
   let wanted = Array(name)
   guard !wanted.isEmpty, wanted.count <= comparedCharactersMax else { return nil }

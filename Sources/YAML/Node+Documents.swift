@@ -8,9 +8,9 @@ extension Node {
 
   /// Every document of a text, in order; none when it has only comments.
   ///
-  /// `file` is the name that marks show. Anchors, aliases, tags, directives, merge keys and repeated keys are refused: each
-  /// lets a text mean something else than it shows. Throws the first fault in the order of the text, but encoding and
-  /// size first.
+  /// `file` is the name that marks show. Anchors, aliases, tags, directives, merge keys and repeated keys are refused:
+  /// each lets a text mean something else than it shows. Throws the first fault in the order of the text, but encoding
+  /// and size first.
   public static func documents(in bytes: [UInt8], file: String) throws(YAMLFault) -> [Node] {
     let start = Mark(file: file, line: 1, column: 1)
     guard bytes.count <= bytesMax else {

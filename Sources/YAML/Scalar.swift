@@ -81,7 +81,8 @@ public struct Scalar: Equatable, Sendable {
 
   /// The text: anything quoted, and plain text that every reader of YAML gives back unchanged.
   ///
-  /// Fault: `yaml.ambiguous_text`. A plain whole number or a shortest decimal (`15`, `0.4`) is text; `012`, `1e3`, `1.10` are not.
+  /// Fault: `yaml.ambiguous_text`. A plain whole number or a shortest decimal (`15`, `0.4`) is text; `012`, `1e3`,
+  /// `1.10` are not.
   public var text: String {
     get throws(YAMLFault) {
       guard isPlain else { return raw }

@@ -11,10 +11,8 @@ final class FaultServer {
   private let output: Int32
 
   init(_ arguments: [String] = [], faults: [String] = []) throws {
-    let python = unsafe getenv("TWIND_TEST_PYTHON").map { unsafe String(cString: $0) } ?? Self.root + "/.venv/bin/python"
-    let script = Self.root + "/Tests/Peers/fault_server.py"
-    let words = [python, script] + arguments + faults.flatMap { ["--fault", $0] }
-    (process, input, output) = try Self.spawn(words)
+    let words = [Self.root + "/Tests/Peers/fault_server.py"] + arguments + faults.flatMap { ["--fault", $0] }
+    (process, input, output) = try Self.spawn([Self.python] + words)
     let greeting = try Self.line(from: output)
     port = UInt16(try #require(Self.number("port", in: greeting)))
   }
@@ -22,7 +20,7 @@ final class FaultServer {
   deinit {
     _ = close(input)
     _ = kill(process, SIGTERM)
-    _ = unsafe waitpid(process, nil, 0)
+    _ = waitpid(process, nil, 0)
     _ = close(output)
   }
 
@@ -36,10 +34,26 @@ final class FaultServer {
 
   func stat(_ key: String) throws -> Int { try #require(Self.number(key, in: say("stats"))) }
 
+  /// Runs a Python program and returns its first line of output.
+  static func firstLine(ofProgram text: String, _ arguments: [String]) throws -> String {
+    let (process, input, output) = try spawn([python, "-c", text] + arguments)
+    defer {
+      _ = close(input)
+      _ = close(output)
+      _ = kill(process, SIGTERM)
+      _ = waitpid(process, nil, 0)
+    }
+    return try line(from: output)
+  }
+
   /// The number behind the first `"key": ` in `text`.
   private static func number(_ key: String, in text: String) -> Int? {
     guard let found = text.firstRange(of: "\"\(key)\": ") else { return nil }
     return Int(text[found.upperBound...].prefix { $0.isNumber })
+  }
+
+  private static var python: String {
+    unsafe getenv("TWIND_TEST_PYTHON").map { unsafe String(cString: $0) } ?? root + "/.venv/bin/python"
   }
 
   private static var root: String {
@@ -57,7 +71,7 @@ final class FaultServer {
     unsafe posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
     var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { unsafe strdup($0) } + [nil]
-    defer { for argument in unsafe arguments { unsafe free(argument) } }
+    defer { unsafe arguments.forEach { unsafe free($0) } }
     var process: pid_t = 0
     let status = unsafe posix_spawn(&process, words[0], &actions, nil, &arguments, nil)
     _ = close(toChild[0])
@@ -93,7 +107,7 @@ final class Worker {
       }, box.toOpaque())
   }
 
-  func join() { _ = unsafe pthread_join(thread, nil) }
+  func join() { _ = pthread_join(thread, nil) }
 
   private final class Box {
     let body: @Sendable () -> Void

@@ -7,7 +7,8 @@ let patientMs = 10_000
 /// Waits for what never comes.
 let briefMs = 150
 
-func expectFault(_ wanted: LinkFault.Kind, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void) {
+func expectFault(_ wanted: LinkFault.Kind, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Void)
+{
   do {
     try body()
     Issue.record("no fault, \(wanted) wanted", sourceLocation: sourceLocation)
@@ -77,7 +78,9 @@ struct LinkFaultTests {
     if !honest { #expect(try rig.server.stat("requests") == 15) }
   }
 
-  @Test(arguments: Framing.allCases, [("hole:at=50-59", 2), ("exception:code=4", 4), ("exception:code=6", 6), ("exception:code=11", 11)])
+  @Test(
+    arguments: Framing.allCases,
+    [("hole:at=50-59", 2), ("exception:code=4", 4), ("exception:code=6", 6), ("exception:code=11", 11)])
   func exceptionsAreAnswersAndKeepTheConnection(_ framing: Framing, _ fault: (String, Int)) throws {
     let rig = try Rig(framing, [fault.0])
     for _ in 0..<3 { #expect(try rig.link.holding(45, 10) == .exception(ModbusException(code: UInt8(fault.1)))) }
@@ -200,7 +203,9 @@ struct LinkFaultTests {
     #expect(!rig.link.isOpen && rig.link.counters.malformed == 1)
   }
 
-  @Test(arguments: ["bad-protocol", "bad-length:to=0", "bad-length:to=1", "bad-length:to=255", "bad-length:to=65535", "garbage"])
+  @Test(arguments: [
+    "bad-protocol", "bad-length:to=0", "bad-length:to=1", "bad-length:to=255", "bad-length:to=65535", "garbage",
+  ])
   func badHeaderIsMalformedAndCloses(_ fault: String) throws {
     let rig = try Rig(.tcp, [fault])
     expectFault(.malformed) { _ = try rig.link.holding(0) }
@@ -240,6 +245,7 @@ struct LinkFaultTests {
 
   @Test func connectionLostBetweenQuestionsIsClosed() throws {
     let rig = try Rig(.tcp, [])
+    #expect(try rig.link.holding(0) == expected(0))
     try rig.server.say("drop")
     pause(ms: 100)
     expectFault(.closed) { _ = try rig.link.holding(0) }

@@ -254,8 +254,8 @@ class Server:
                 before = await self.handle(writer, tid, unit, pdu, nth, before)
                 if writer.is_closing():
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass  # the client left, or the program ends
         finally:
             self.writers.discard(writer)
             writer.close()

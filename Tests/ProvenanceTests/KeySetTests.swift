@@ -7,8 +7,6 @@ import Testing
 @Suite struct `Keys are made once and kept private` {
   @Test func `One call makes every file with its mode`() throws {
     let scratch = Scratch()
-    let old = umask(0o000)
-    defer { umask(old) }
     let ring = try KeySet.initialise(scratch.path + "/keys")
     #expect(ring.entries.map(\.role) == [.root, .targets, .safety])
     #expect(Set(ring.entries.map(\.id)).count == 3)

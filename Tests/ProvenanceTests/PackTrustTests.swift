@@ -12,21 +12,23 @@ import Testing
     #expect(verdict(try sealedPack().reversed()) == ["signed"])
   }
 
-  /// Made with CPython's hashlib and the `cryptography` package from the layouts alone; seeds are 32 bytes of 1 and of 2.
+  /// Made by CPython's hashlib and the `cryptography` package from the layouts alone; the seeds are 32 times 1 and 2.
   @Test func `Another implementation writes the same bytes`() throws {
     let pack = """
       twind-pack-1 site=lyon-01 version=15
       0f137095f49fee5e0dd3c293ca552f4bc4e1df6d8bdbee33a785b2a33ff0895b  14  profiles/acme.yaml
       78da744c97fc6c8454d1eac4a42f0dd567fad4b3bde21be1a9d59613577824d0  20  site.yaml
 
-      4e84e42c20c7c5e76aa10c31936a0b5d FHk55qDs77Dy7iFkd1Z1EXgK0tHdHXuvxiVV+NUUSnLB3usD0qCb421FsO/mPfi/3CY6LywilzR8qzETD8cNBA==
+      4e84e42c20c7c5e76aa10c31936a0b5d \
+      FHk55qDs77Dy7iFkd1Z1EXgK0tHdHXuvxiVV+NUUSnLB3usD0qCb421FsO/mPfi/3CY6LywilzR8qzETD8cNBA==
 
       """
     let envelopes = """
       twind-envelopes-1 site=lyon-01 version=15
       367f8e9e0982ee279d53e1b7bd1651df2d8790fcf5c1b4a7bbb775c65a0183b1  14  envelopes.yaml
 
-      71f45571ee556fb08817970c571f4370 HTLhkrWyhXuC4YpwDcVpgjblhKAc6L1fVsHFpvO/9tLO4mjL3233Ab+ncgQA7ObzZnfOUzVI/r3cUYA8ireKBA==
+      71f45571ee556fb08817970c571f4370 \
+      HTLhkrWyhXuC4YpwDcVpgjblhKAc6L1fVsHFpvO/9tLO4mjL3233Ab+ncgQA7ObzZnfOUzVI/r3cUYA8ireKBA==
 
       """
     let files = try sealedPack()

@@ -30,7 +30,7 @@ import YAML
     let original = Array(Self.sample.utf8)
     let tokens = Array("[]{},:?-&*!|>'\"%@`#\\ \n\t\r~<".utf8) + [0x00, 0x80, 0xC3, 0xE2, 0xEF, 0xFF]
     var accepted = 0
-    for round in 0..<2_000 {
+    for round in 0..<1_000 {
       var bytes = original
       for _ in 0..<Int.random(in: 1...6, using: &generator) {
         let at = Int.random(in: 0..<bytes.count, using: &generator)
@@ -56,7 +56,7 @@ import YAML
       }
     }
     // The sample itself holds an anchor: most mutants fail there, few lose it.
-    #expect(accepted < 2_000, "seed \(seed)")
+    #expect(accepted < 1_000, "seed \(seed)")
   }
 
   /// Reads every scalar in every way; each may refuse, none may trap.
@@ -89,7 +89,7 @@ import YAML
         #expect(integer == Int(raw) && (try? scalar.double) != nil, "seed \(seed): \(raw)")
       }
       // Plain text that passes is no number, or the number in the form it is printed in.
-      if let text = try? scalar.text, let number = Double(text), text.first != "i", text.first != "n" {
+      if let text = try? scalar.text, let number = Double(text), !text.contains(where: { "inX".contains($0) }) {
         let shown = String(number)
         #expect(shown == text || shown == text + ".0" || text.count > 6, "seed \(seed): \(raw)")
       }

@@ -6,7 +6,7 @@ struct ServerClient {
     case nothing
     case over
     /// The first bytes of the stream are one whole request.
-    case request(frame: [UInt8], length: Int)
+    case request([UInt8])
   }
 
   /// A request that is not whole after this long ends its connection.
@@ -44,7 +44,7 @@ struct ServerClient {
       guard bytes.word(at: 2) == 0, (8...Self.frameBytesMax).contains(length) else { return .over }
       if bytes.count >= length {
         halfwaySince = nil
-        return .request(frame: Array(bytes.prefix(length)), length: length)
+        return .request(Array(bytes.prefix(length)))
       }
     }
     let since = halfwaySince ?? .now
@@ -54,8 +54,40 @@ struct ServerClient {
 
   /// Takes `count` bytes that are known to be there.
   func skip(_ count: Int) -> Bool {
-    guard count > 0 else { return true }
     var rest = [UInt8](repeating: 0, count: count)
     return unsafe recv(descriptor, &rest, count, Int32(MSG_DONTWAIT)) == count
+  }
+}
+
+/// Ends a poll on another thread. Any thread may wake; one thread waits and clears.
+struct WakePipe: ~Copyable, Sendable {
+  let readEnd: Int32
+  private let writeEnd: Int32
+
+  /// nil when the process has no descriptors left.
+  init?() {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else { return nil }
+    for end in ends {
+      _ = fcntl(end, F_SETFL, O_NONBLOCK)
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+    }
+    (readEnd, writeEnd) = (ends[0], ends[1])
+  }
+
+  deinit {
+    _ = Glibc.close(readEnd)
+    _ = Glibc.close(writeEnd)
+  }
+
+  /// A full pipe is awake already, so the result does not matter.
+  borrowing func wake() {
+    var byte: UInt8 = 1
+    _ = unsafe write(writeEnd, &byte, 1)
+  }
+
+  borrowing func clear() {
+    var bytes = [UInt8](repeating: 0, count: 64)
+    while unsafe read(readEnd, &bytes, bytes.count) > 0 {}
   }
 }

@@ -1,0 +1,155 @@
+import Actuation
+import Guard
+import Seams
+import SiteKernel
+import Synchronization
+import TwinCore
+
+/// The way of recorded decisions to their devices: one queue for each connection, so that a device that hangs delays only its own.
+final class WriteLanes: Sendable {
+  private struct Lane: Sendable {
+    let orders: AsyncStream<WriteOrder>
+    let entrance: AsyncStream<WriteOrder>.Continuation
+  }
+
+  /// More orders than this cannot wait for one connection; further ones are told that they were not sent.
+  static let waitingMax = 256
+
+  private let lanes: [Lane]
+  private let laneOfPoint: [PointIndex: Int]
+  private let actuator: Actuator
+  private let report: @Sendable (WriteReport, Decision) -> Void
+
+  /// - Parameters:
+  ///   - lanes: Per connection, the points behind it.
+  ///   - report: Takes what became of each order; must not block.
+  init(
+    lanes points: [[PointIndex]], actuator: Actuator, report: @escaping @Sendable (WriteReport, Decision) -> Void
+  ) {
+    lanes = points.map { _ in
+      let (orders, entrance) = AsyncStream<WriteOrder>.makeStream(bufferingPolicy: .bufferingOldest(Self.waitingMax))
+      return Lane(orders: orders, entrance: entrance)
+    }
+    var lane: [PointIndex: Int] = [:]
+    for (index, members) in points.enumerated() { for point in members { lane[point] = index } }
+    (laneOfPoint, self.actuator, self.report) = (lane, actuator, report)
+  }
+
+  func put(_ order: WriteOrder) {
+    let point = order.decision.proposal.point
+    guard let lane = laneOfPoint[point], case .enqueued = lanes[lane].entrance.yield(order) else {
+      return report(
+        WriteReport(
+          decision: order.decision.id, point: point, value: order.decision.verdict.value, outcome: .notSent,
+          cause: "the connection's queue is full"), order.decision)
+    }
+  }
+
+  /// Serves every lane until `finish`.
+  func run() async {
+    await withTaskGroup { group in
+      for lane in lanes {
+        group.addTask {
+          for await order in lane.orders { await self.serve(order) }
+        }
+      }
+    }
+  }
+
+  func finish() { for lane in lanes { lane.entrance.finish() } }
+
+  private func serve(_ order: WriteOrder) async {
+    let decision = order.decision
+    guard let permit = SafetyGuard.permit(for: decision.verdict, decision: decision.id) else { return }
+    guard let commit = order.commit else {
+      _ = await actuator.renew(permit)
+      return
+    }
+    guard let receipt = DurableReceipt(for: decision.id, in: commit) else {
+      return report(
+        WriteReport(
+          decision: decision.id, point: decision.proposal.point, value: decision.verdict.value, outcome: .notSent,
+          cause: "the commit does not hold the decision"), decision)
+    }
+    if decision.verdict.disposition == .keep {
+      await actuator.adopt(permit, receipt)
+      return report(
+        WriteReport(
+          decision: decision.id, point: decision.proposal.point, value: decision.verdict.value, outcome: .confirmed,
+          readBack: decision.previous), decision)
+    }
+    report(await actuator.write(permit, receipt, before: order.deadline), decision)
+  }
+}
+
+/// Calls that wait for what becomes of their request.
+final class Waiters: Sendable {
+  enum Reply: Sendable {
+    /// Nothing was let out: the record says why.
+    case decided(DecisionRecord)
+    case settled(DecisionRecord, WriteReport)
+    case answered(Answer.Kind)
+    case timedOut
+  }
+
+  private struct State {
+    var next: Int64 = 1
+    var calls: [Int64: CheckedContinuation<Reply, Never>] = [:]
+    var pending: [DecisionID: (request: Int64, record: DecisionRecord)] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  /// Sends what `send` makes of a fresh request number, and waits for the answer until `deadline`.
+  func ask(until deadline: Uptime, _ clock: any SiteClock, _ send: @Sendable (Int64) -> Bool) async -> Reply {
+    let request = state.withLock { state in
+      defer { state.next += 1 }
+      return state.next
+    }
+    return await withTaskGroup(of: Reply?.self) { group in
+      group.addTask {
+        await withTaskCancellationHandler {
+          await withCheckedContinuation { continuation in
+            self.state.withLock { $0.calls[request] = continuation }
+            if !send(request) || Task.isCancelled { self.resume(request, .timedOut) }
+          }
+        } onCancel: {
+          self.resume(request, .timedOut)
+        }
+      }
+      group.addTask {
+        await clock.sleep(until: deadline)
+        return nil
+      }
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      if let first { return first }
+      return await group.next().flatMap { $0 } ?? .timedOut
+    }
+  }
+
+  func note(_ beat: ControlLoop.Beat) {
+    for answer in beat.answers { resume(answer.request, .answered(answer.kind)) }
+    for decision in beat.decisions {
+      guard let request = decision.request, let record = beat.records.first(where: { $0.id == decision.id }) else {
+        continue
+      }
+      if decision.isCarriedOut {
+        state.withLock { $0.pending[decision.id] = (request, record) }
+      } else {
+        resume(request, .decided(record))
+      }
+    }
+  }
+
+  func note(_ report: WriteReport) {
+    guard let decision = report.decision,
+      let waiting = state.withLock({ $0.pending.removeValue(forKey: decision) })
+    else { return }
+    resume(waiting.request, .settled(waiting.record, report))
+  }
+
+  private func resume(_ request: Int64, _ reply: Reply) {
+    state.withLock { $0.calls.removeValue(forKey: request) }?.resume(returning: reply)
+  }
+}
