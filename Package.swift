@@ -40,8 +40,8 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: dependencies, swiftSettings: everywhere)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: everywhere)
+func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, exclude: data, swiftSettings: everywhere)
 }
 
 let package = Package(
@@ -62,7 +62,7 @@ let package = Package(
     library("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
     library("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
     library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
-    .target(name: "CSystem"),
+    .target(name: "CLinux"),
 
     // Pure rooms: synchronous values, no clock, no I/O, no libm.
     pure("TwinCore"),
@@ -73,13 +73,13 @@ let package = Package(
     pure("SiteKernel", ["TwinCore", "Guard", "Models", "Agents"]),
 
     // Rooms that own an effect.
-    room("Seams", ["CSystem", "TwinCore"]),
+    room("Seams", ["CLinux", "TwinCore"]),
     room("SQLite", ["CSQLite", "TwinCore"]),
     room("Sodium", ["CSodium", "TwinCore"]),
     room("YAML", ["CYAML", "TwinCore"]),
     room("Modbus", ["CModbus", "Seams", "TwinCore"]),
     room("Provenance", ["Sodium", "TwinCore"]),
-    room("FeatureStore", ["SQLite", "Seams", "TwinCore"]),
+    room("FeatureStore", ["SQLite", "TwinCore"]),
     room("Collectors", ["Modbus", "Seams", "TwinCore"]),
     room("Actuation", ["Collectors", "FeatureStore", "Guard", "Seams", "TwinCore"]),
     room(
@@ -87,25 +87,43 @@ let package = Package(
       ["Agents", "Collectors", "Guard", "Models", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
     room("Plants", ["Collectors", "Modbus", "SitePack", "TwinCore"]),
     room("Harnesses", ["FeatureStore", "SiteKernel", "Sodium", "TwinCore"]),
-    room("StatusAPI", http + ["CSystem", "Seams", "TwinCore"]),
+    room("StatusAPI", http + ["CLinux", "Seams", "TwinCore"]),
     room(
       "EdgeService",
       [
         "Actuation", "Agents", "Collectors", "FeatureStore", "Guard", "Harnesses", "Models", "Modbus", "Provenance", "Seams",
-        "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", lifecycle, logging,
+        "SQLite", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", "YAML", lifecycle, logging,
       ]),
 
-    program("twind", ["EdgeService", "Plants", "SitePack", "Seams", "TwinCore", arguments, lifecycle, logging]),
-    program("twinctl", ["StatusAPI", "SitePack", "Provenance", "TwinCore", arguments]),
+    program(
+      "twind",
+      [
+        "CLinux", "Collectors", "EdgeService", "Modbus", "Plants", "Provenance", "Seams", "SitePack", "TwinCore", arguments,
+        lifecycle, logging,
+      ]),
+    program(
+      "twinctl",
+      [
+        "FeatureStore", "Harnesses", "Provenance", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", arguments,
+      ]),
     tests("YAMLTests", ["YAML", "TwinCore"]),
     tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"]),
-    tests("TwinCoreTests", ["TwinCore"]),
-    tests("SitePackTests", ["SitePack", "Collectors", "Guard", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
+    tests("TwinCoreTests", ["TwinCore"], data: ["Vectors"]),
+    tests(
+      "SitePackTests",
+      ["SitePack", "Agents", "Collectors", "Guard", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
     tests("TwinGraphTests", ["TwinGraph", "TwinCore"]),
     tests("ModbusTests", ["Modbus", "Seams", "TwinCore"]),
     tests("SQLiteTests", ["SQLite", "TwinCore"]),
     tests("FeatureStoreTests", ["FeatureStore", "SQLite", "TwinCore"]),
     tests("CollectorsTests", ["Collectors", "Modbus", "Seams", "TwinCore"]),
     tests("PlantsTests", ["Plants", "TwinCore"]),
+    tests("TidyTests", []),
+    tests("GuardTests", ["Guard", "TwinCore"]),
+    tests("AgentsTests", ["Agents", "TwinCore"]),
+    tests("ModelsTests", ["Models", "TwinCore"]),
+    tests("SiteKernelTests", ["SiteKernel", "Agents", "Guard", "Models", "Sodium", "TwinCore"]),
+    tests("StatusAPITests", ["StatusAPI", "Seams", "TwinCore"]),
+    tests("TwinctlTests", ["twinctl", "StatusAPI", "Seams", "TwinCore"]),
   ]
 )

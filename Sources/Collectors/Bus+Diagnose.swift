@@ -52,6 +52,8 @@ extension Bus {
     let first = state.device.points.first
     let question = ModbusRequest.read(
       (first?.table ?? .holding).wire, address: UInt16(clamping: first?.address ?? 0), count: 1)
+    // A person waits: the next try of the connection is now.
+    backoff = ReconnectBackoff()
     let own = await ask(question, state, unit: state.device.unit, ticket)
     let place = address.text
     if case .failure(let fault) = own, [.linkDown, .link(.unreachable), .cancelled].contains(fault.kind) {
@@ -60,6 +62,7 @@ extension Bus {
     let connection = DiagnosisStep(name: "connection", verdict: .good, detail: "\(place) is open")
     switch own {
     case .success(let words):
+      state.unit.breaker.answered()
       return [connection, DiagnosisStep(name: "answer", verdict: .good, detail: "unit \(state.device.unit) \(words)")]
     case .failure(let fault):
       var hint = fault.remedy

@@ -23,12 +23,9 @@ extension Bus {
     do throws(BusFault) {
       return try await attempt(request, state, unit: unit, ticket)
     } catch {
-      switch error.kind {
-      case .link(.closed) where !request.isWrite, .link(.mismatched) where !request.isWrite,
-        .link(.malformed) where !request.isWrite:
-        return try await attempt(request, state, unit: unit, ticket)
-      default: throw error
-      }
+      let spoiled: [BusFault.Kind] = [.link(.closed), .link(.mismatched), .link(.malformed), .link(.wrongLength)]
+      guard !request.isWrite, spoiled.contains(error.kind) else { throw error }
+      return try await attempt(request, state, unit: unit, ticket)
     }
   }
 

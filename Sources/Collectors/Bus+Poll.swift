@@ -97,7 +97,7 @@ extension Bus {
     let limit = max(1, min(state.device.registersPerRequestMax, state.holes.registersMax ?? 125, 125))
     group.plan.cut(
       registersMax: limit,
-      gapMax: state.device.gapMergeMax ?? GapCost.registersMax(address, roundTripNanoseconds: measured),
+      gapMax: max(0, state.device.gapMergeMax ?? GapCost.registersMax(address, roundTripNanoseconds: measured)),
       holes: state.holes)
     let total = state.groups.reduce(0) { $0 + $1.plan.requests.count }
     board.update(state.index) { status in
@@ -166,7 +166,7 @@ extension Bus {
   /// Sets the next time, in step with the first; periods that passed meanwhile are left out.
   private func advance(_ group: GroupState, to now: Uptime) -> Int {
     let late = max(0, now.nanoseconds(since: group.due))
-    let periods = late / group.periodNanoseconds + 1
+    let periods = max(1, (late + group.periodNanoseconds - 1) / group.periodNanoseconds)
     group.due = group.due.advanced(byNanoseconds: periods * group.periodNanoseconds)
     return Int(periods - 1)
   }

@@ -8,7 +8,7 @@ extension Bus {
 
   /// Writes a setpoint by its profile's sequence, each step confirmed, and reads the point back until it shows the value or
   /// the profile's time is over. Steps are never repeated, and no other write comes between them.
-  public nonisolated func perform(_ transaction: WriteTransaction) async -> WriteResult {
+  nonisolated func perform(_ transaction: WriteTransaction) async -> WriteResult {
     var result = WriteResult(
       outcome: .mismatch, written: transaction.value, stepsConfirmed: 0, confirmed: nil, reading: nil)
     guard policy == .allowed else {
@@ -29,7 +29,7 @@ extension Bus {
   }
 
   /// Writes registers (functions 6, 16) or coils (5, 15; nonzero is on) as they are, the confirmation checked.
-  public nonisolated func writeRegisters(
+  nonisolated func writeRegisters(
     device: String, function: UInt8, address: Int, _ registers: [UInt16]
   ) async throws(BusFault) {
     guard let ticket = turnstile.enter(.write) else { throw Self.crowded }
@@ -160,7 +160,8 @@ extension Bus {
     let begun = clock.instant
     let begunUptime = clock.uptime
     var (reading, registers) = (Reading.absent, [UInt16]())
-    if let source = point.scaleFrom.flatMap({ state.points[$0] }) {
+    if let sourceName = point.scaleFrom {
+      let source = try self.point(sourceName, of: state)
       let union =
         min(point.span.lowerBound, source.span.lowerBound)..<max(point.span.upperBound, source.span.upperBound)
       let power: Int?

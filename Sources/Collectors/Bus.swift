@@ -1,5 +1,6 @@
 import Modbus
 public import Seams
+import Synchronization
 public import TwinCore
 
 /// Whether a bus may write at all. A bus with `never` hands no write request to its link, whoever asks.
@@ -68,6 +69,7 @@ public actor Bus {
   public nonisolated let address: LinkAddress
   nonisolated let board: StatusBoard
   nonisolated let turnstile = Turnstile()
+  nonisolated let portIsClaimed = Atomic<Bool>(false)
   nonisolated let clock: any SiteClock
   nonisolated let policy: WritePolicy
   let deliver: @Sendable (Frame) -> Void

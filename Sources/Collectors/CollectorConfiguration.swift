@@ -63,5 +63,5 @@ extension RegisterPoint {
   var isText: Bool { if case .text = type { true } else { false } }
 
   /// Addresses on the wire; one bit each in a bit table.
-  var span: Range<Int> { address..<address + (table.isBits ? 1 : max(type.registers, 1)) }
+  public var span: Range<Int> { address..<address + (table.isBits ? 1 : max(type.registers, 1)) }
 }

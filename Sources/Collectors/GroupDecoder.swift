@@ -46,7 +46,8 @@ struct GroupDecoder {
     columns = names.map { name in
       guard let point = byName[name] else { preconditionFailure("no point \(name) in the group's device") }
       let own = piece(point)
-      guard let power = point.scaleFrom.flatMap({ byName[$0] }) else { return Column(piece: own, powerPiece: -1) }
+      guard let source = point.scaleFrom else { return Column(piece: own, powerPiece: -1) }
+      guard let power = byName[source] else { preconditionFailure("no point \(source) to scale \(name)") }
       let other = piece(power)
       bonds.append((own, other))
       return Column(piece: own, powerPiece: other)

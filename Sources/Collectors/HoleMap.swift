@@ -24,6 +24,8 @@ public struct HoleMap: Sendable, Equatable {
   static let firstCheckNanoseconds: Int64 = 3_600_000_000_000
   static let checkNanoseconds: Int64 = 604_800_000_000_000
   static let holesMax = 16_384
+  /// Weekly for longer than a device lives.
+  private static let confirmationsMax = 1_000_000
 
   public let profile: String
   public let unit: UInt8
@@ -61,7 +63,7 @@ public struct HoleMap: Sendable, Equatable {
   public mutating func confirm(_ hole: Hole, at now: Instant) {
     guard let index = holes.firstIndex(of: hole) else { return }
     holes[index].checked = now
-    holes[index].confirmations += 1
+    holes[index].confirmations = min(holes[index].confirmations + 1, Self.confirmationsMax)
   }
 
   /// It answers now.
@@ -160,6 +162,9 @@ extension HoleMap {
     else { throw CanonicalFault("hole of \(count) at \(start) in table \(table)") }
     let (learned, checked) = (try reader.instant(), try reader.instant())
     let confirmations = try reader.int()
+    guard (0...confirmationsMax).contains(confirmations) else {
+      throw CanonicalFault("a hole confirmed \(confirmations) times")
+    }
     return Hole(
       table: table, range: start..<start + count, learned: learned, checked: checked, confirmations: confirmations)
   }

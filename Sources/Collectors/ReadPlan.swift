@@ -31,7 +31,7 @@ struct ReadPlan: Sendable {
   }
 
   static let extraRequestsMax = 32
-  /// A block may have been refused by chance; the limit is believed when it shows in this many polls.
+  /// A block may have been refused by chance; the limit is believed when it shows so often, and no such block passes between.
   static let limitStrikes = 2
   /// A half that fails in other ways for so many polls ends the search.
   static let searchPollsMax = 50
@@ -65,7 +65,8 @@ struct ReadPlan: Sendable {
     for table in RegisterTable.allCases {
       let longest = table.isBits ? 2000 : 125
       let members = pieces.indices.filter {
-        pieces[$0].table == table && pieces[$0].range.count <= longest && pieces[$0].range.upperBound <= 0x10000
+        pieces[$0].table == table && pieces[$0].range.count <= longest && pieces[$0].range.lowerBound >= 0
+          && pieces[$0].range.upperBound <= 0x10000
       }
       guard !members.isEmpty else { continue }
       var position: [Int: Int] = [:]
@@ -104,6 +105,8 @@ struct ReadPlan: Sendable {
 
   mutating func answered(_ request: ReadRequest, holes: inout HoleMap, at now: Instant) {
     kept.append(request)
+    // A block of this length is fine, so shorter ones were refused by chance.
+    if !strikes.isEmpty { strikes = strikes.filter { $0.key > request.range.count } }
     guard let split = request.split else { return }
     kept[kept.count - 1].split = nil
     resolve(split, refused: false, &holes, now)

@@ -66,7 +66,7 @@ extension RegisterCodec {
   private static func grouped(_ value: UInt64, base: UInt64, bits: UInt64) -> UInt64 {
     var (rest, raw, shift) = (value, UInt64(0), UInt64(0))
     while rest > 0 {
-      raw |= rest % base << shift
+      raw |= (rest % base) << shift
       rest /= base
       shift += bits
     }

@@ -19,7 +19,7 @@ struct WriteOrder: Sendable {
 /// Runs on a thread of its own and waits for nobody: not for the disk, not for a device, not for a reader.
 actor ControlLoop {
   private let executor = ThreadExecutor(name: "control")
-  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   struct Wiring: Sendable {
     var siteClock: any SiteClock
@@ -106,6 +106,14 @@ actor ControlLoop {
     slowestNanoseconds = max(slowestNanoseconds, wiring.gatewayClock.uptime.nanoseconds(since: begun))
   }
 
+  var figures: (ticks: Int64, slowestNanoseconds: Int64) { (ticks, slowestNanoseconds) }
+
+  /// Takes in at once what was put in before the call; the number of the tick that did.
+  func settle() -> Int64 {
+    beat()
+    return kernel.lastTick
+  }
+
   func checkpoint() -> (tick: Int64, bytes: [UInt8]) { (kernel.lastTick, kernel.checkpoint()) }
 
   /// Runs on the control thread between two beats.
@@ -117,6 +125,10 @@ actor ControlLoop {
     for index in frames.indices {
       frames[index].sequence = nextFrame
       frames[index].observed = instant
+      // As the store gives them back: where there is no value, no bits of one.
+      for column in frames[index].values.indices where !frames[index].qualities[column].hasValue {
+        frames[index].values[column] = .nan
+      }
       nextFrame += 1
     }
     return Tick(

@@ -17,7 +17,7 @@ struct JournalEntry: Sendable {
 /// Owns the store and its thread; everything that touches the disk passes here.
 actor StoreKeeper {
   private let executor = ThreadExecutor(name: "store")
-  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
   private let store: SiteStore
 
   init(directory: String, limits: StoreLimits) throws(StoreError) {

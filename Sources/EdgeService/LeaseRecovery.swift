@@ -1,7 +1,8 @@
 import Actuation
 import Collectors
-import FeatureStore
-import TwinCore
+public import FeatureStore
+import Seams
+public import TwinCore
 
 /// Gives back what an earlier life left open: at every start, and when the unit stops.
 public enum LeaseRecovery {

@@ -31,14 +31,14 @@ struct ServiceNotifier: Sendable {
     // An abstract socket is written with @ for its leading zero byte.
     let isAbstract = name.first == 64
     if isAbstract { name[0] = 0 }
-    let size = unsafe MemoryLayout.size(ofValue: address.sun_path)
+    let size = MemoryLayout.size(ofValue: address.sun_path)
     guard name.count < size else { return }
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: name) }
     let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count + (isAbstract ? 0 : 1))
     let text = Array(message.utf8)
     unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-        _ = unsafe sendto(file, text, text.count, Int32(MSG_NOSIGNAL.rawValue), generic, length)
+        _ = unsafe sendto(file, text, text.count, Int32(MSG_NOSIGNAL), generic, length)
       }
     }
   }

@@ -101,7 +101,7 @@ final class Waiters: Sendable {
   private let state = Mutex(State())
 
   /// Sends what `send` makes of a fresh request number, and waits for the answer until `deadline`.
-  func ask(until deadline: Uptime, _ clock: any SiteClock, _ send: @Sendable (Int64) -> Bool) async -> Reply {
+  func ask(until deadline: Uptime, _ clock: any SiteClock, _ send: @escaping @Sendable (Int64) -> Bool) async -> Reply {
     let request = state.withLock { state in
       defer { state.next += 1 }
       return state.next

@@ -13,7 +13,8 @@
 //     varint   0: qualities as in the frame before (all good before the first); else the first run of
 //     varint…  runs, length << 3 | quality, whose lengths add up to the columns
 //     values   of the columns whose quality has a value:
-//       scale known    varint 0, then raw bits; or 1 + zigzag(count − the column's last count), value = Double(count) × scale
+//       scale known    varint 0, then raw bits; or 1 + zigzag(count − the column's last count), where the value is
+//                      Double(count) × scale
 //       scale unknown  byte 0, then raw bits; or byte 1: the column's last bits again
 //
 // All differences wrap at 64 bits. Last counts and last bits are 0 before the first.

@@ -47,7 +47,7 @@ struct PendingRecords {
     tickBytes += size
   }
 
-  /// Forgets the oldest ticks that may be dropped, somewhat more than asked, so that a full buffer is not swept every time.
+  /// Forgets the oldest ticks that may be dropped; more than asked, so that a full buffer is not swept every time.
   private mutating func dropTicks(toFree wanted: Int) {
     var freed = 0
     let goal = wanted + tickBytes / 16

@@ -10,7 +10,7 @@ public struct TickRecord: Sendable, Equatable {
   public var boot: Int64
   /// The sequences of the frames that this tick was the first to carry; empty when there were none.
   public var frames: Range<Int64>
-  /// Carries an operator's command or another input that may not be lost; such a tick is never dropped from a full buffer.
+  /// Carries an operator's command or another input that may not be lost; never dropped from a full buffer.
   public var mustBeKept: Bool
   /// The other inputs, in canonical form; at most `StoreLimits.tickBytesMax`.
   public var bytes: [UInt8]
@@ -139,7 +139,7 @@ public struct BadBody: Sendable, Hashable {
 
 /// What bounds the store's memory and its rows. Sizes in bytes.
 public struct StoreLimits: Sendable {
-  /// Buffered frames beyond this are dropped, oldest first, and counted. 16 MiB is half an hour of 1,000 points at 1 Hz.
+  /// Buffered frames beyond this are dropped, oldest first, and counted. 16 MiB: half an hour of 1,000 points at 1 Hz.
   public var bufferedFrameBytes = 16 << 20
   /// Buffered ticks beyond this are dropped, oldest first, unless they must be kept; then the newest is refused.
   public var bufferedTickBytes = 16 << 20

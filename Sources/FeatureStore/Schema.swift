@@ -8,8 +8,8 @@
 //   decisions, events, checkpoints, facts, leases   a row each
 //   marks        next_frame and last_tick of rows that were pruned away
 //
-// Invariants: `effective_max_ns − effective_min_ns` of a row of `frames` is at most `rowSpanNanoseconds`, so that a range
-// of time is a range of the index; sequences and tick numbers are never used twice, pruned or not.
+// Invariants: `effective_max_ns − effective_min_ns` of a row of `frames` is at most `rowSpanNanoseconds`, so that a
+// range of time is a range of the index; sequences and tick numbers are never used twice, pruned or not.
 
 import Glibc
 import SQLite
@@ -48,8 +48,8 @@ enum Schema {
     CREATE TABLE marks(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
     """
 
-  /// Refuses a file of another kind or a newer version by its first 100 bytes (sqlite.org/fileformat2.html §1.3), before
-  /// SQLite could recover or checkpoint it. Versions are written through to the file when they change.
+  /// Refuses a file of another kind or a newer version by its first 100 bytes (sqlite.org/fileformat2.html §1.3),
+  /// before SQLite could recover or checkpoint it. Versions are written through to the file when they change.
   static func refuseForeign(_ path: String) throws(StoreError) {
     let header = firstBytes(of: path)
     guard header.count == 100 else { return }
@@ -59,7 +59,7 @@ enum Schema {
     try refuse(version: Int64(number(header, 60)), application: Int64(number(header, 68)), path: path)
   }
 
-  /// As `refuseForeign`, of an open file: what the write-ahead log says counts too. Gives the version, 0 for an empty file.
+  /// As `refuseForeign`, of an open file: what the write-ahead log says counts too. Gives the version, 0 if empty.
   static func version(of database: Database) throws(StoreError) -> Int64 {
     let (version, application, tables) = try storing { () throws(SQLiteFault) in
       (

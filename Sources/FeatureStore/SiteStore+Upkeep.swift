@@ -50,8 +50,8 @@ public struct StoreStats: Sendable, Equatable {
 }
 
 extension SiteStore {
-  /// Commits what is buffered together with a checkpoint, and lets go of the oldest beyond what `limits` keeps. When it throws,
-  /// the checkpoint is not kept for later.
+  /// Commits what is buffered together with a checkpoint, and lets go of the oldest beyond what `limits` keeps. When it
+  /// throws, the checkpoint is not kept for later.
   @discardableResult
   public func save(_ checkpoint: Checkpoint) throws(StoreError) -> CommitReceipt {
     try refuseTooBig(
@@ -83,8 +83,8 @@ extension SiteStore {
     if let surplus { try database.execute("DELETE FROM checkpoints WHERE tick <= \(surplus)") }
   }
 
-  /// Removes the oldest rows that `retention` does not keep: at most `rowsMax` of each table, in one transaction. The pages
-  /// are used again; the file does not shrink.
+  /// Removes the oldest rows that `retention` does not keep: at most `rowsMax` of each table, in one transaction. Their
+  /// pages are used again; the file does not shrink.
   @discardableResult
   public func prune(_ retention: Retention, now: Instant, rowsMax: Int = 1000) throws(StoreError) -> Pruned {
     try storing { () throws(SQLiteFault) in

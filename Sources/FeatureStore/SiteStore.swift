@@ -3,9 +3,9 @@ public import TwinCore
 
 /// A site's memory: one file, `site.db`, in a directory of its own, written by one process.
 ///
-/// What is appended waits in memory; `commit` makes all of it durable in one transaction with one flush. A receipt means
-/// that the records survive loss of power; without one, what was buffered is still buffered (see `StoreLimits` for what a
-/// buffer that grows drops, and what it refuses instead).
+/// What is appended waits in memory; `commit` makes all of it durable in one transaction with one flush. A receipt
+/// means that the records survive loss of power; without one, what was buffered is still buffered (`StoreLimits` says
+/// what a buffer that grows drops, and what it refuses instead).
 ///
 /// Threading: one thread at a time; calls block on the disk.
 public final class SiteStore {
@@ -27,8 +27,8 @@ public final class SiteStore {
   /// Last, for properties go in order: the file is closed before the next owner may open it.
   private let lock: SiteLock
 
-  /// Opens the site in `directory`, which must exist, making `site.db` if it is not there. Throws `store.locked` while another
-  /// process has it, `store.newer_version` or `store.not_a_store` without touching the file.
+  /// Opens the site in `directory`, which must exist, making `site.db` if it is not there. Throws `store.locked` while
+  /// another process has it, `store.newer_version` or `store.not_a_store` without touching the file.
   public init(directory: String, limits: StoreLimits = StoreLimits()) throws(StoreError) {
     self.directory = directory
     self.limits = limits
@@ -58,8 +58,8 @@ public final class SiteStore {
   /// The number of the last tick appended, durable or not; 0 before the first.
   public var lastTickNumber: Int64 { tickLast }
 
-  /// Makes `layout` that of its group's frames from now on; part of the next commit. Gives the version: that of an equal
-  /// layout if there was one ever.
+  /// Makes `layout` that of its group's frames from now on; part of the next commit. Gives the version: that of an
+  /// equal layout if there was one ever.
   @discardableResult
   public func register(_ layout: FrameLayout, at instant: Instant) throws(StoreError) -> Int64 {
     if let defect = layout.defect { throw StoreError(.layout, "layout of group \(layout.group): \(defect)") }
@@ -69,14 +69,15 @@ public final class SiteStore {
       current[layout.group] = (version, layout)
       return version
     }
-    let version = (known.keys.max() ?? 0) + 1
+    let version = max(known.keys.max() ?? 0, reader.layoutVersionLast) + 1
     pending.layouts.append((version, layout, instant))
     known[version] = layout
     current[layout.group] = (version, layout)
     return version
   }
 
-  /// Buffers a frame of a group whose layout is registered; gives its sequence.
+  /// Buffers a frame of a group whose layout is registered; gives its sequence: its own where it has one already, which must
+  /// then come after every other.
   @discardableResult
   public func append(_ frame: Frame) throws(StoreError) -> Int64 {
     guard let (version, layout) = current[frame.group] else {
@@ -87,9 +88,12 @@ public final class SiteStore {
         .layout,
         "frame of \(frame.values.count) values in group \(frame.group), whose layout has \(layout.points.count)")
     }
+    guard frame.sequence == 0 || frame.sequence >= nextFrame else {
+      throw StoreError(.outOfOrder, "frame \(frame.sequence) where \(nextFrame) is next")
+    }
     var stored = frame
-    stored.sequence = nextFrame
-    nextFrame += 1
+    stored.sequence = max(nextFrame, frame.sequence)
+    nextFrame = stored.sequence + 1
     pending.append(stored, layout: version, limits: limits)
     return stored.sequence
   }

@@ -9,22 +9,24 @@ extension StoreReader {
   /// Rows that `latest` looks back over: a group silent for longer is not found.
   public static let latestRowsMax = 20_000
 
-  /// What was known at `asOf` (nil: what is known now) of each point over a range of effective time, in the order asked.
+  /// What was known at `asOf` (nil: what is known now) of each point over a range of effective time, as asked for.
   ///
-  /// Of readings with the same effective instant the last observed counts. A point that never was has no samples. At most
-  /// `limit` samples a point, the earliest.
+  /// Of readings with the same effective instant the last observed counts. A point that never was has no samples. At
+  /// most `limit` samples a point, the earliest.
   public func read(
     points: [String], effective: Range<Instant>, asOf: Instant? = nil, limit: Int = samplesMax
   ) throws(StoreError) -> [PointSeries] {
     try readLayouts()
     let columns = columns(of: points)
     var gathered = points.map { _ in Gathered(limit: min(max(0, limit), Self.samplesCeiling)) }
-    let scan = try storing { () throws(SQLiteFault) in try SeriesScan(database, effective) }
-    while let row = try scan.next(wanted: { !(columns[$0] ?? []).isEmpty }) {
-      if gathered.allSatisfy({ $0.isComplete(before: row.effectiveMin) }) { break }
-      let known = layouts[row.layout]?.layout
-      guard let body = try scan.body(row) else { continue }
-      for frame in try frames(ofRow: row.firstSequence, layout: row.layout, known: known, body: body) {
+    // A point that never was can never be complete.
+    let known = Set(columns.values.joined().map(\.point))
+    let wanted = Set(columns.filter { !$0.value.isEmpty }.keys)
+    let scan = try storing { () throws(SQLiteFault) in try SeriesScan(database, effective, layouts: wanted) }
+    while let row = try scan.next() {
+      if known.allSatisfy({ gathered[$0].isComplete(before: row.effectiveMin) }) { break }
+      let layout = layouts[row.layout]?.layout
+      for frame in try frames(ofRow: row.firstSequence, layout: row.layout, known: layout, body: row.body) {
         guard effective.contains(frame.effective), asOf.map({ frame.observed <= $0 }) ?? true else { continue }
         for (column, point) in columns[row.layout, default: []] {
           let sample = PointSeries.Sample(
@@ -123,20 +125,25 @@ private final class SeriesScan {
     var effectiveMin: Int64
     var layout: Int64
     var firstSequence: Int64
+    var body: [UInt8] = []
   }
 
-  /// Index entries read at a time; between two reads no transaction is open.
-  private static let chunk: Int64 = 4096
+  /// Index entries, and then bodies, read in one transaction; between two of them none is open.
+  private static let entriesAtATime: Int64 = 4096
+  private static let bodiesAtATime = 64
+  private let database: Database
   private let range: Range<Instant>
+  private let layouts: Set<Int64>
   private let index: Statement
   private let fetch: Statement
+  private var entries: ArraySlice<Row> = []
   private var rows: ArraySlice<Row> = []
-  /// The place in the index from which the next chunk begins.
+  /// The place in the index after which the next entries are.
   private var after: (effective: Int64, layout: Int64, maximum: Int64, sequence: Int64)
-  private var isAtEnd = false
+  private var isAtEnd: Bool
 
-  init(_ database: Database, _ range: Range<Instant>) throws(SQLiteFault) {
-    self.range = range
+  init(_ database: Database, _ range: Range<Instant>, layouts: Set<Int64>) throws(SQLiteFault) {
+    (self.database, self.range, self.layouts) = (database, range, layouts)
     index = try database.prepare(
       """
       SELECT effective_min_ns, layout, effective_max_ns, first_sequence FROM frames
@@ -146,42 +153,50 @@ private final class SeriesScan {
     fetch = try database.prepare("SELECT body FROM frames WHERE first_sequence = ?1")
     let earliest = range.lowerBound.nanoseconds.saturatingSubtract(Schema.rowSpanNanoseconds)
     after = (earliest, .min, .min, .min)
+    isAtEnd = range.isEmpty || layouts.isEmpty
   }
 
-  func next(wanted: (_ layout: Int64) -> Bool) throws(StoreError) -> Row? {
-    while true {
-      while let row = rows.popFirst() {
-        if wanted(row.layout) { return row }
+  func next() throws(StoreError) -> Row? {
+    while rows.isEmpty {
+      if !entries.isEmpty {
+        try storing { () throws(SQLiteFault) in try database.snapshot { () throws(SQLiteFault) in try fillRows() } }
+      } else if !isAtEnd {
+        try storing { () throws(SQLiteFault) in try fillEntries() }
+      } else {
+        return nil
       }
-      guard !isAtEnd, !range.isEmpty else { return nil }
-      try storing { () throws(SQLiteFault) in try fill() }
     }
+    return rows.popFirst()
   }
 
-  /// nil when the row was pruned meanwhile.
-  func body(_ row: Row) throws(StoreError) -> [UInt8]? {
-    try storing { () throws(SQLiteFault) -> [UInt8]? in
-      try fetch.bind(1, row.firstSequence)
-      defer { fetch.reset() }
-      return try fetch.step() ? fetch.bytes(0) : nil
+  private func fillRows() throws(SQLiteFault) {
+    for entry in entries.prefix(Self.bodiesAtATime) {
+      try fetch.bind(1, entry.firstSequence)
+      // Not there: pruned since its entry was read.
+      guard try fetch.step() else { continue }
+      var row = entry
+      row.body = fetch.bytes(0)
+      fetch.reset()
+      rows.append(row)
     }
+    entries = entries.dropFirst(Self.bodiesAtATime)
   }
 
-  private func fill() throws(SQLiteFault) {
+  private func fillEntries() throws(SQLiteFault) {
     try index.bind(1, after.effective)
     try index.bind(2, after.layout)
     try index.bind(3, after.maximum)
     try index.bind(4, after.sequence)
     try index.bind(5, range.upperBound.nanoseconds)
-    try index.bind(6, Self.chunk)
+    try index.bind(6, Self.entriesAtATime)
     var read: Int64 = 0
     while try index.step() {
       after = (index.integer(0), index.integer(1), index.integer(2), index.integer(3))
       read += 1
-      guard after.maximum >= range.lowerBound.nanoseconds else { continue }
-      rows.append(Row(effectiveMin: after.effective, layout: after.layout, firstSequence: after.sequence))
+      guard after.maximum >= range.lowerBound.nanoseconds, layouts.contains(after.layout) else { continue }
+      entries.append(Row(effectiveMin: after.effective, layout: after.layout, firstSequence: after.sequence))
     }
-    isAtEnd = read < Self.chunk
+    isAtEnd = read < Self.entriesAtATime
   }
 }
 
@@ -216,7 +231,8 @@ private struct Gathered {
       point: point, samples: settled.entries.prefix(limit).map(\.sample), isTruncated: settled.entries.count > limit)
   }
 
-  /// Sorts, keeps the last word on each instant, and forgets what is beyond the limit and the one that shows there is more.
+  /// Sorts, keeps the last word on each instant, and forgets what is beyond the limit and the one that shows that there
+  /// is more.
   private mutating func settle() {
     if !isSorted {
       entries.sort {

@@ -2,7 +2,7 @@ import SQLite
 public import TwinCore
 
 extension StoreReader {
-  /// Ticks from `first` through `last` (nil: to the end), in order, each with the frames that it was the first to carry.
+  /// Ticks from `first` through `last` (nil: to the end), in order, each with the frames that it first carried.
   public func ticks(from first: Int64, through last: Int64? = nil) throws(StoreError) -> TickCursor {
     try TickCursor(self, first: first, last: last ?? .max)
   }

@@ -31,7 +31,7 @@ final class WriteStatements {
       try self.layout.bind(1, version)
       try self.layout.bind(2, Int64(layout.group))
       try self.layout.bind(3, registered.nanoseconds)
-      try self.layout.bind(4, Seal.close(layout.canonicalBytes))
+      try self.layout.bind(4, Seal.close(layout.canonicalBytes, key: "\(version)"))
       try self.layout.run()
     }
     try write(pending.frames, layouts: layouts)

@@ -16,7 +16,7 @@ public struct Envelope: Sendable, Equatable {
   /// Further inputs that must be fresh; when one is not, `whenStale` applies.
   public var required: [RequiredInput]
   public var whenStale: StaleResponse
-  /// Writes a day that the register bears.
+  /// Writes a day that the register bears in the long run; a day that begins with none spent may see twice as many.
   public var writesPerDay: Int?
   /// What happens to a policy's wish outside the range or the rate. A person's wish is always refused.
   public var violation: ViolationResponse
@@ -80,7 +80,9 @@ public struct RequiredInput: Sendable, Equatable {
   public var point: PointIndex
   public var staleNanoseconds: Int64
 
-  public init(point: PointIndex, staleNanoseconds: Int64) { (self.point, self.staleNanoseconds) = (point, staleNanoseconds) }
+  public init(point: PointIndex, staleNanoseconds: Int64) {
+    (self.point, self.staleNanoseconds) = (point, staleNanoseconds)
+  }
 }
 
 public enum StaleResponse: UInt8, Sendable { case revert, refuse }

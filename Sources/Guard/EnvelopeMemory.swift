@@ -62,9 +62,22 @@ extension SafetyGuard {
     memory[position].isPending = outcome == .unknown
   }
 
+  /// A reading that is younger than a write settles it: at once where it shows the value, and after the time of a lease
+  /// whatever it shows. Called once a tick.
+  public mutating func settle(over image: borrowing PointImage) {
+    for position in envelopes.indices where memory[position].isPending {
+      let point = envelopes[position].point
+      guard let changedAt = memory[position].changedAt, let shown = image.usable(point) else { continue }
+      let age = image[point].uptime.nanoseconds(since: changedAt)
+      let isSettled = age > 0 && (shown == memory[position].written || age >= envelopes[position].leaseNanoseconds)
+      if isSettled { memory[position].isPending = false }
+    }
+  }
+
   /// The lease was given back outside of a verdict: it lapsed, or the daemon stopped.
   public mutating func gaveBack(envelope position: Int, value: Double, at now: Uptime) {
-    memory[position].noteWrite(value, at: now, writesPerDay: envelopes[position].writesPerDay)
+    let written = value.isFinite ? value : envelopes[position].fallback.value
+    memory[position].noteWrite(written, at: now, writesPerDay: envelopes[position].writesPerDay)
     memory[position].leaseUntil = nil
     memory[position].isFallingBack = true
   }
@@ -101,22 +114,50 @@ extension EnvelopeMemory {
   mutating func noteWrite(_ value: Double, at now: Uptime, writesPerDay: Int?) {
     if let writesPerDay {
       tokens = max(0, tokens(at: now, writesPerDay: writesPerDay) - 1)
-      tokensAt = now
+      // A clock that ran back must not earn the same time twice.
+      tokensAt = max(now, tokensAt ?? now)
     }
-    (changedAt, written, isPending) = (now, value, true)
+    (changedAt, written, isPending) = (max(now, changedAt ?? now), value, true)
+  }
+
+  /// Under an envelope whose budget may have changed since: one that is new begins full, none is fuller than a day's.
+  mutating func adapt(to writesPerDay: Int?) {
+    let full = Double(writesPerDay ?? 0)
+    tokens = tokensAt == nil ? full : min(tokens, full)
+    if writesPerDay == nil { tokensAt = nil }
   }
 
   /// Canonical form: ten items.
   public func encode(to writer: inout CanonicalWriter) {
     writer.array(10)
     writer.integer(1)
-    optional(changedAt) { writer.uptime($0) } else: { writer.null() }
-    optional(written) { writer.double($0) } else: { writer.null() }
+    optional(changedAt) {
+      writer.uptime($0)
+    } else: {
+      writer.null()
+    }
+    optional(written) {
+      writer.double($0)
+    } else: {
+      writer.null()
+    }
     writer.bool(isPending)
     writer.double(tokens)
-    optional(tokensAt) { writer.uptime($0) } else: { writer.null() }
-    optional(heldUntil) { writer.uptime($0) } else: { writer.null() }
-    optional(leaseUntil) { writer.uptime($0) } else: { writer.null() }
+    optional(tokensAt) {
+      writer.uptime($0)
+    } else: {
+      writer.null()
+    }
+    optional(heldUntil) {
+      writer.uptime($0)
+    } else: {
+      writer.null()
+    }
+    optional(leaseUntil) {
+      writer.uptime($0)
+    } else: {
+      writer.null()
+    }
     writer.bool(isLatched)
     writer.bool(isFallingBack)
   }
@@ -125,6 +166,7 @@ extension EnvelopeMemory {
     try reader.structure(9, version: 1)
     changedAt = try reader.takeNull() ? nil : try reader.uptime()
     written = try reader.takeNull() ? nil : try reader.double()
+    guard written?.isFinite ?? true else { throw CanonicalFault("a written value that is not finite") }
     isPending = try reader.bool()
     tokens = try reader.double()
     guard tokens.isFinite, tokens >= 0 else { throw CanonicalFault("write budget of \(tokens)") }
@@ -156,8 +198,10 @@ extension SafetyGuard {
     for _ in 0..<count {
       guard try reader.array() == 2 else { throw CanonicalFault("an envelope's memory has two items") }
       let id = try reader.text(limit: 256)
-      let kept = try EnvelopeMemory(from: &reader)
-      if let position = envelopes.firstIndex(where: { $0.id == id }) { memory[position] = kept }
+      var kept = try EnvelopeMemory(from: &reader)
+      guard let position = envelopes.firstIndex(where: { $0.id == id }) else { continue }
+      kept.adapt(to: envelopes[position].writesPerDay)
+      memory[position] = kept
     }
   }
 }

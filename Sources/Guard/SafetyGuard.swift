@@ -34,16 +34,18 @@ public struct SafetyGuard: Sendable {
     return judgement.verdict(envelope, memory[position], position: position, fallback: fallback(of: envelope, image))
   }
 
-  /// Judges giving a point back to its fallback: allowed in every mode but `observe`, whatever the limits on changes say.
+  /// Judges giving a point back to its fallback: allowed in every mode but `observe` and `shadow`, whatever the limits on
+  /// changes say.
   public func giveBack(envelope position: Int, because rule: Rule, image: borrowing PointImage, mode: Mode) -> Verdict {
     let envelope = envelopes[position]
     let value = fallback(of: envelope, image)
+    let leaves = mode != .observe && mode != .shadow
     var trace = RuleTrace()
-    trace.add(.mode, mode == .observe ? .fail : .pass, value: Double(mode.rawValue))
+    trace.add(.mode, leaves ? .pass : .fail, value: Double(mode.rawValue))
     trace.add(rule, .fail)
     return Verdict(
       envelope: Int32(position), point: envelope.point, asked: value, disposition: .revert, value: value, binding: rule,
-      isExecutable: mode != .observe, leaseNanoseconds: 0, revertValue: value, trace: trace)
+      isExecutable: leaves, leaseNanoseconds: 0, revertValue: value, trace: trace)
   }
 
   /// The reason for which an open lease must be given back now, if there is one: a broken interlock, a stale input, local mode.
@@ -156,15 +158,21 @@ private struct Judgement {
     if outside { limiting = .range }
 
     let wish = envelope.representation.nearest(to: asked, low: low, high: high)
-    // A write whose outcome is open counts as made, and so does what the device shows: keeping needs both.
-    isKeep = wish != nil && current == wish && !(memory.isPending && memory.written != wish)
+    // A wish beyond the range is kept at the limit only where it would be clamped there.
+    isKeep = wish != nil && shows(wish, memory) && (!outside || (!person && envelope.violation == .clamp))
     rest(envelope, memory)
     slew(envelope, memory)
 
     value = envelope.representation.nearest(to: asked, low: low, high: high) ?? .nan
     trace.add(.resolution, value.isNaN ? .fail : .pass, value: value)
-    if value.isNaN { fail(.resolution) }
+    if value.isNaN { fail(low > high ? .rate : .resolution) }
     if isKeep, let wish { value = wish }
+  }
+
+  /// Whether the device holds `value` for certain. A write whose outcome is open counts as made, and so does what the device
+  /// shows: both must say so.
+  private func shows(_ value: Double?, _ memory: EnvelopeMemory) -> Bool {
+    value != nil && current == value && !(memory.isPending && memory.written != value)
   }
 
   private mutating func rest(_ envelope: Envelope, _ memory: EnvelopeMemory) {
@@ -205,7 +213,9 @@ private struct Judgement {
     if isKeep { return }
     if floor > low { low = floor }
     if ceiling < high { high = ceiling }
-    if tooFar, limiting == nil || (asked > ceiling ? ceiling < envelope.hard.upperBound : floor > envelope.hard.lowerBound) {
+    if tooFar,
+      limiting == nil || (asked > ceiling ? ceiling < envelope.hard.upperBound : floor > envelope.hard.lowerBound)
+    {
       limiting = .rate
     }
   }
@@ -231,8 +241,8 @@ private struct Judgement {
     }
     let refused = value.isNaN ? current ?? fallback : value
     if let refusal {
-      // Too early or too often to change: what twind wrote stays, and stays leased.
-      if refusal == .hold || refusal == .budget, !person, let current, current == memory.written,
+      // Too early or too often to change: what twind wrote stays, and stays leased; what was given back stays given back.
+      if refusal == .hold || refusal == .budget, !person, memory.hasOpenLease, let current, current == memory.written,
         envelope.hard.contains(current)
       {
         return make(.keep, current, refusal, executable: executable)
@@ -242,13 +252,12 @@ private struct Judgement {
         ? make(.revert, fallback, refusal, executable: executable)
         : make(.refuse, refused, refusal, executable: false)
     }
-    if isKeep { return make(.keep, value, nil, executable: executable) }
-    guard let limiting else { return make(.permit, value, nil, executable: executable) }
+    // What the register rounds to what it already holds is not written again.
+    let same = isKeep || shows(value, memory)
+    guard let limiting else { return make(same ? .keep : .permit, value, nil, executable: executable) }
     if person { return make(.refuse, refused, limiting, executable: false) }
     switch envelope.violation {
-    case .clamp:
-      return value == current
-        ? make(.keep, value, limiting, executable: executable) : make(.clamp, value, limiting, executable: executable)
+    case .clamp: return make(same ? .keep : .clamp, value, limiting, executable: executable)
     case .refuse: return make(.refuse, refused, limiting, executable: false)
     case .revert, .local: return make(.revert, fallback, limiting, executable: executable)
     }

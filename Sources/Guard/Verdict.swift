@@ -85,7 +85,8 @@ public struct RuleTrace: Sendable, Equatable {
 
   @inline(__always)
   mutating func add(
-    _ rule: Rule, _ outcome: RuleResult.Outcome, value: Double = 0, limit: Double = 0, margin: Double = 0, index: Int = 0
+    _ rule: Rule, _ outcome: RuleResult.Outcome, value: Double = 0, limit: Double = 0, margin: Double = 0,
+    index: Int = 0
   ) {
     results[count] = RuleResult(
       rule: rule, index: UInt8(truncatingIfNeeded: index), outcome: outcome, value: value, limit: limit, margin: margin)

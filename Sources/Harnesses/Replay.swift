@@ -56,7 +56,7 @@ public enum Replay {
   /// - Parameter progress: Called every 1,000 ticks with the tick's instant; false stops.
   public static func run(
     _ kernel: inout SiteKernel, over cursor: TickCursor, through last: Int64 = .max,
-    sessions otherPacks: Set<Int64> = [], progress: (Instant) -> Bool = { _ in true }
+    sessions otherPacks: Set<Int64> = [], stopsAtDifference: Bool = true, progress: (Instant) -> Bool = { _ in true }
   ) throws(StoreError) -> ReplayReport {
     var report = ReplayReport()
     var outcome = Outcome()
@@ -76,7 +76,7 @@ public enum Replay {
       }
       kernel.step(tick, into: &outcome)
       report.note(tick, outcome, recorded)
-      if report.difference != nil { break }
+      if report.difference != nil, stopsAtDifference { break }
       if report.ticks % 1000 == 0, !progress(tick.instant) { break }
     }
     return report
@@ -90,7 +90,7 @@ extension ReplayReport {
     ticks += 1
     decisions += outcome.decisions.count
     (self.recorded, replayed) = (recorded, outcome.fingerprint)
-    if recorded != outcome.fingerprint {
+    if difference == nil, recorded != outcome.fingerprint {
       difference = Difference(tick: tick.number, recorded: recorded, replayed: outcome.fingerprint)
     }
   }

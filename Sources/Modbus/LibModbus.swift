@@ -3,8 +3,8 @@ import Glibc
 
 /// The owner of one `modbus_t`, the only place that sees the C library (3.1.6). Single-threaded.
 ///
-/// Error recovery stays off: the library's own reconnects neither count nor end. Its byte timeout is off too, so that the one
-/// response or indication timeout bounds a whole frame (select(2) on Linux hands back what is left of it).
+/// Error recovery stays off: the library's own reconnects neither count nor end. Its byte timeout is off too, so that
+/// the one response or indication timeout bounds a whole frame (select(2) on Linux hands back what is left of it).
 @safe struct LibModbus: ~Copyable {
   /// Larger than any frame that the library reads (260).
   static let frameBytesMax = 512

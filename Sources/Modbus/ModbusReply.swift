@@ -57,7 +57,8 @@ public enum ModbusReply: Equatable, Sendable {
 extension ModbusRequest {
   /// Decodes the reply PDU to this request.
   ///
-  /// Errors: `.wrongLength` when length or byte count are not those of the request, `.mismatched` when function or echo differ.
+  /// Errors: `.wrongLength` when length or byte count are not those of the request, `.mismatched` when function or echo
+  /// differ.
   public func decode(_ reply: [UInt8]) throws(LinkFault) -> ModbusReply {
     let question = pdu
     try ReplyShape.check(reply, answers: question)
@@ -100,7 +101,8 @@ public enum ReplyShape {
     }
   }
 
-  /// Throws unless `reply` has the function of `request`, or is its exception, and the length and byte count that go with it.
+  /// Throws unless `reply` has the function of `request`, or is its exception, and the length and byte count that go
+  /// with it.
   public static func check(_ reply: [UInt8], answers request: [UInt8]) throws(LinkFault) {
     guard let asked = request.first, let function = reply.first, function & 0x7F == asked & 0x7F else {
       throw LinkFault(

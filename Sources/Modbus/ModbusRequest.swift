@@ -107,7 +107,8 @@ public enum ModbusRequest: Equatable, Sendable {
     self = request
   }
 
-  /// `pdu` has at least five bytes; the caller compares the result with the bytes, so lengths are checked only to stay in.
+  /// `pdu` has at least five bytes; the caller compares the result with the bytes, so lengths are checked only to stay
+  /// in.
   private static func parse(_ pdu: [UInt8]) -> ModbusRequest? {
     let address = pdu.word(at: 1)
     let second = pdu.word(at: 3)

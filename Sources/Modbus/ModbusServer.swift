@@ -4,11 +4,11 @@ public import TwinCore
 
 /// What stands behind a `ModbusServer`: a simulated device, or several, told apart by unit.
 public protocol RegisterBank: Sendable {
-  /// Answers one valid request: `.registers` or `.bits` of the asked count for a read, `.written` for a write, `.exception`
-  /// to refuse, or nil to stay silent as a dead unit does.
+  /// Answers one valid request: `.registers` or `.bits` of the asked count for a read, `.written` for a write,
+  /// `.exception` to refuse, or nil to stay silent as a dead unit does.
   ///
-  /// Called on the thread in `ModbusServer.run`, one request at a time: a bank that blocks delays all clients, as a slow
-  /// gateway does.
+  /// Called on the thread in `ModbusServer.run`, one request at a time: a bank that blocks delays all clients, as a
+  /// slow gateway does.
   func answer(_ request: ModbusRequest, unit: UInt8) -> ModbusReply?
 }
 
@@ -143,7 +143,8 @@ public final class ModbusServer: Sendable {
   }
 
   private func accept(_ clients: inout [ServerClient], _ library: borrowing LibModbus) {
-    // The listener does not block, so the loop ends when nobody waits; a burst beyond the limit waits for the next turn.
+    // The listener does not block, so the loop ends when nobody waits; a burst beyond the limit waits for the next
+    // turn.
     for _ in 0...connectionsMax {
       let listening = listener.withLock { $0 }
       guard listening >= 0, isPlugged, let descriptor = library.accept(from: listening) else { return }
@@ -231,7 +232,8 @@ public final class ModbusServer: Sendable {
 }
 
 extension ModbusRequest {
-  /// The part of a device's memory that libmodbus needs to answer this request: what the bank gave, or room for what is written.
+  /// The part of a device's memory that libmodbus needs to answer this request: what the bank gave, or room for what is
+  /// written.
   fileprivate func image(of answer: ModbusReply) -> (start: Int, bits: [Bool], registers: [UInt16]) {
     switch (self, answer) {
     case (.read(let table, let address, let count), .bits(let bits)) where table.isBits && bits.count == Int(count):

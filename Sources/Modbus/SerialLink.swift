@@ -37,9 +37,9 @@ public struct SerialSettings: Equatable, Sendable {
 
 /// Modbus RTU on a serial port, through libmodbus. Not Sendable: it belongs to one bus thread.
 ///
-/// The line has no transaction ids and cannot be reconnected, so after a timeout the same question is put to the same unit
-/// only when the line has been listened to for `lateGraceMs` more; this time comes on top of the next timeout. A unit whose
-/// answers are later than that needs a longer timeout.
+/// The line has no transaction ids and cannot be reconnected, so after a timeout the same question is put to the same
+/// unit only when the line has been listened to for `lateGraceMs` more; this time comes on top of the next timeout. A
+/// unit whose answers are later than that needs a longer timeout.
 public final class SerialLink: DeviceLink {
   public static let lateGraceMs = 250
   private static let lateRepliesMax = 32

@@ -14,9 +14,10 @@ public typealias RTUOverTCPLink = SocketLink<RTUFraming>
 
 /// A device link over one TCP connection. Not Sendable: it belongs to one bus thread.
 ///
-/// The connection is closed when its frame boundary is lost (malformed, wrong length, torn at the deadline), when nobody
-/// answers twice in a row, and when a late reply could not be told from the next answer. It is never opened by itself, with
-/// one exception: a question that a late reply could be taken for the answer to goes out on a new connection.
+/// The connection is closed when its frame boundary is lost (malformed, wrong length, torn at the deadline), when
+/// nobody answers twice in a row, and when a late reply could not be told from the next answer. It is never opened by
+/// itself, with one exception: a question that a late reply could be taken for the answer to goes out on a new
+/// connection.
 public final class SocketLink<Framing: ReplyFraming>: DeviceLink {
   /// Timeouts in a row after which the peer is taken for dead.
   private static var timeoutsBeforeClose: Int { 2 }

@@ -15,8 +15,8 @@ struct StreamSocket: ~Copyable {
 
   deinit { _ = Glibc.close(descriptor) }
 
-  /// Tries the addresses of `host` in turn until one answers or the deadline is over. A name that is not an address is looked
-  /// up by the resolver, in its own time: site files had better name addresses.
+  /// Tries the addresses of `host` in turn until one answers or the deadline is over. A name that is not an address is
+  /// looked up by the resolver, in its own time: site files had better name addresses.
   static func connect(host: String, port: UInt16, by deadline: Deadline) throws(LinkFault) -> StreamSocket {
     var hints = unsafe addrinfo()
     unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

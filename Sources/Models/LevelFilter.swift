@@ -42,12 +42,14 @@ public struct LevelFilter: Sendable, Equatable {
   ) {
     guard quality.hasValue, value.isFinite else { return }
     let noise = settings.measurementVariance * (quality == .good ? 1 : 100)
-    if !settings.isContinuous || noise == 0 || !variance.isFinite {
+    let prior = predictedVariance(at: now, settings)
+    let gain = prior / (prior + noise)
+    let step = gain * (value - mean)
+    // A step that overflows means that the past says nothing about a value so far away.
+    if !settings.isContinuous || noise == 0 || !prior.isFinite || !step.isFinite {
       (mean, variance) = (value, noise)
     } else {
-      let prior = predictedVariance(at: now, settings)
-      let gain = prior / (prior + noise)
-      mean += gain * (value - mean)
+      mean += step
       variance = (1 - gain) * prior
     }
     (updatedAt, self.sequence, self.tick) = (now, sequence, tick)
@@ -63,7 +65,8 @@ public struct LevelFilter: Sendable, Equatable {
       confidence *= Elementary.exp(-0.6931471805599453 * Double(overdue) / Double(settings.halfLifeNanoseconds))
     }
     return Measurement(
-      mean: mean, variance: predictedVariance(at: now, settings), confidence: confidence, provenance: sequence, stamp: tick)
+      mean: mean, variance: predictedVariance(at: now, settings), confidence: confidence, provenance: sequence,
+      stamp: tick)
   }
 
   /// The monotonic clock began anew.

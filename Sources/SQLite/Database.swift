@@ -164,8 +164,8 @@ extension Database {
 
 /// A compiled statement. Parameters count from 1, as in `?1`; columns from 0.
 ///
-/// A statement that has given a row holds a read transaction, which keeps the write-ahead log from being reused: `reset`
-/// as soon as its rows are read.
+/// A statement that has given a row holds a read transaction, which keeps the write-ahead log from being reused: call
+/// `reset` as soon as its rows are read.
 @safe public final class Statement {
   private let database: Database
   private let handle: OpaquePointer

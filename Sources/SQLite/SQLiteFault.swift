@@ -50,7 +50,7 @@ public struct SQLiteFault: Fault, Equatable {
     self.message = message
   }
 
-  /// Classifies an extended result code; a write that failed for want of space or quota is `full`, whatever SQLite calls it.
+  /// Classifies an extended result code; a write that failed for want of space or quota is `full`.
   init(extendedCode: Int32, systemErrno: Int32, doing what: String, because reason: String) {
     let (noSpace, overQuota): (Int32, Int32) = (28, 122)
     let kind: Kind =

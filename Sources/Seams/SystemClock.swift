@@ -1,4 +1,4 @@
-import CSystem
+import CLinux
 import Glibc
 public import TwinCore
 
@@ -11,7 +11,7 @@ public struct SystemClock: SiteClock {
 
   /// adjtimex(2): the kernel's own estimate; and never a time before the calendar of this release.
   public var isTrusted: Bool {
-    instant.nanoseconds > Self.notBefore && csystem_clock_synchronised() == 1
+    instant.nanoseconds > Self.notBefore && clinux_clock_synchronised() == 1
   }
 
   public func sleep(until deadline: Uptime) async {

@@ -1,4 +1,4 @@
-import CSystem
+import CLinux
 import Glibc
 
 /// One thread that runs one actor's jobs in order: for a C library that blocks.
@@ -28,7 +28,7 @@ import Glibc
         return nil
       }, box.toOpaque())
     precondition(result == 0, "cannot start thread \(name): errno \(result)")
-    unsafe csystem_thread_name(thread, name)
+    unsafe clinux_thread_name(thread, name)
     pthread_detach(thread)
   }
 

@@ -18,6 +18,16 @@ public struct DecisionRecord: Sendable, Equatable {
     public var value: Double
     public var limit: Double
     public var margin: Double
+
+    public init(_ result: RuleResult) {
+      (rule, index, outcome) = (result.rule, Int(result.index), result.outcome)
+      (value, limit, margin) = (result.value, result.limit, result.margin)
+    }
+
+    init(rule: Rule, index: Int, outcome: RuleResult.Outcome, value: Double, limit: Double, margin: Double) {
+      (self.rule, self.index, self.outcome) = (rule, index, outcome)
+      (self.value, self.limit, self.margin) = (value, limit, margin)
+    }
   }
 
   public var id: DecisionID
@@ -62,12 +72,7 @@ public struct DecisionRecord: Sendable, Equatable {
     causes = decision.proposal.contributions.map {
       Cause(point: site.points[$0.cause.position].id, value: $0.value, before: $0.before, effect: $0.effect)
     }
-    rules = (0..<verdict.trace.count).map { position in
-      let result = verdict.trace[position]
-      return RuleLine(
-        rule: result.rule, index: Int(result.index), outcome: result.outcome, value: result.value, limit: result.limit,
-        margin: result.margin)
-    }
+    rules = (0..<verdict.trace.count).map { RuleLine(verdict.trace[$0]) }
     (inputs, digests, fingerprint) = (outcome.inputs, site.digests, outcome.fingerprint)
   }
 
@@ -97,7 +102,9 @@ public struct DecisionRecord: Sendable, Equatable {
     writer.array(rules.count)
     for line in rules {
       writer.array(6)
-      for number in [Int64(line.rule.rawValue), Int64(line.index), Int64(line.outcome.rawValue)] { writer.integer(number) }
+      for number in [Int64(line.rule.rawValue), Int64(line.index), Int64(line.outcome.rawValue)] {
+        writer.integer(number)
+      }
       for number in [line.value, line.limit, line.margin] { writer.double(number) }
     }
     for digest in [inputs, digests.pack, digests.model, digests.policy, digests.envelope] { writer.digest(digest) }
@@ -108,7 +115,9 @@ public struct DecisionRecord: Sendable, Equatable {
 
   public init(from reader: inout CanonicalReader) throws(CanonicalFault) {
     try reader.structure(24, version: 1)
-    id = DecisionID(tick: try reader.integer(), ordinal: Int32(clamping: try reader.integer()))
+    let (tick, place) = (try reader.integer(), try reader.integer())
+    guard let ordinal = Int32(exactly: place) else { throw CanonicalFault("decision number \(place)") }
+    id = DecisionID(tick: tick, ordinal: ordinal)
     instant = try reader.instant()
     point = try reader.text()
     envelope = try reader.text()
@@ -130,7 +139,8 @@ public struct DecisionRecord: Sendable, Equatable {
       guard try reader.array() == 4 else { throw CanonicalFault("a cause has four items") }
       causes.append(
         Cause(
-          point: try reader.text(), value: try reader.double(), before: try reader.double(), effect: try reader.double()))
+          point: try reader.text(), value: try reader.double(), before: try reader.double(), effect: try reader.double()
+        ))
     }
     rules = []
     for _ in 0..<(try reader.array(limit: 64)) {

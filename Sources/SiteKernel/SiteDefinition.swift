@@ -25,7 +25,9 @@ public struct SiteDefinition: Sendable {
     envelopes: [Envelope] = [], policies: [Policy] = [], alarms: [AlarmDefinition] = [],
     timeZone: TimeZoneRules = .utc, digests: SiteDigests = SiteDigests()
   ) {
-    for group in groups { precondition(group.points.allSatisfy { $0.position < points.count }, "points of a group exist") }
+    for group in groups {
+      precondition(group.points.allSatisfy { $0.position < points.count }, "points of a group exist")
+    }
     (self.id, self.name, self.points, self.groups, self.derived) = (id, name, points, groups, derived)
     (self.envelopes, self.policies, self.alarms) = (envelopes, policies, alarms)
     (self.timeZone, self.digests) = (timeZone, digests)

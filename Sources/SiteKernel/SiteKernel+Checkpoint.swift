@@ -63,7 +63,9 @@ extension SiteKernel {
   /// they count as made now, their outcomes as open.
   public mutating func remember(writes: [(point: String, value: Double)]) {
     for write in writes {
-      guard let position = definition.envelopes.firstIndex(where: { definition.points[$0.point.position].id == write.point })
+      guard
+        let position = definition.envelopes.firstIndex(where: { definition.points[$0.point.position].id == write.point }
+        )
       else { continue }
       safety.gaveBack(envelope: position, value: write.value, at: image.now)
     }
@@ -111,49 +113,60 @@ extension SiteKernel {
     writer.array(holds.count { $0 != nil })
     for (envelope, hold) in zip(definition.envelopes, holds) {
       guard let hold else { continue }
-      writer.array(6)
+      writer.array(7)
       writer.text(envelope.id)
       writer.double(hold.value)
       writer.uptime(hold.until)
       writer.text(hold.by)
       writer.text(hold.reason)
+      writer.instant(hold.since)
       writer.uptime(hold.renewAt)
     }
   }
 
   private mutating func restoreHolds(from reader: inout CanonicalReader) throws(CanonicalFault) {
     for _ in 0..<(try reader.array(limit: 1 << 16)) {
-      guard try reader.array() == 6 else { throw CanonicalFault("a hold has six items") }
+      guard try reader.array() == 7 else { throw CanonicalFault("a hold has seven items") }
       let id = try reader.text(limit: 256)
       let hold = OperatorHold(
         value: try reader.double(), until: try reader.uptime(), by: try reader.text(), reason: try reader.text(),
-        renewAt: try reader.uptime())
+        since: try reader.instant(), renewAt: try reader.uptime())
       if let position = definition.envelopes.firstIndex(where: { $0.id == id }) { holds[position] = hold }
     }
   }
 
   private func encodeLatest(to writer: inout CanonicalWriter) {
-    writer.array(latest.count)
-    for (envelope, decision) in zip(definition.envelopes, latest) {
-      writer.array(5)
+    writer.array(definition.envelopes.count)
+    for (position, envelope) in definition.envelopes.enumerated() {
+      writer.array(9)
       writer.text(envelope.id)
-      writer.integer(Int64(decision.disposition?.rawValue ?? 255))
-      writer.double(decision.value)
-      writer.integer(Int64(decision.binding?.rawValue ?? 255))
-      writer.bool(decision.isPerson)
+      for isPerson in [false, true] {
+        let decision = latest[latestSlot(position, isPerson: isPerson)]
+        writer.integer(Int64(decision.disposition?.rawValue ?? 255))
+        writer.double(decision.value)
+        writer.integer(Int64(decision.binding?.rawValue ?? 255))
+      }
+      writer.integer(awaited[position]?.tick ?? -1)
+      writer.integer(Int64(awaited[position]?.ordinal ?? 0))
     }
   }
 
   private mutating func restoreLatest(from reader: inout CanonicalReader) throws(CanonicalFault) {
     for _ in 0..<(try reader.array(limit: 1 << 16)) {
-      guard try reader.array() == 5 else { throw CanonicalFault("a latest decision has five items") }
+      guard try reader.array() == 9 else { throw CanonicalFault("what was last decided has nine items") }
       let id = try reader.text(limit: 256)
-      var decision = LatestDecision()
-      decision.disposition = UInt8(exactly: try reader.integer()).flatMap(Verdict.Disposition.init(rawValue:))
-      decision.value = try reader.double()
-      decision.binding = UInt8(exactly: try reader.integer()).flatMap(Rule.init(rawValue:))
-      decision.isPerson = try reader.bool()
-      if let position = definition.envelopes.firstIndex(where: { $0.id == id }) { latest[position] = decision }
+      var told: [LatestDecision] = []
+      for _ in 0..<2 {
+        var decision = LatestDecision()
+        decision.disposition = UInt8(exactly: try reader.integer()).flatMap(Verdict.Disposition.init(rawValue:))
+        decision.value = try reader.double()
+        decision.binding = UInt8(exactly: try reader.integer()).flatMap(Rule.init(rawValue:))
+        told.append(decision)
+      }
+      let (tick, ordinal) = (try reader.integer(), try reader.integer())
+      guard let position = definition.envelopes.firstIndex(where: { $0.id == id }) else { continue }
+      for isPerson in [false, true] { latest[latestSlot(position, isPerson: isPerson)] = told[isPerson ? 1 : 0] }
+      awaited[position] = tick < 0 ? nil : DecisionID(tick: tick, ordinal: Int32(clamping: ordinal))
     }
   }
 

@@ -24,14 +24,17 @@ extension SiteKernel {
         Int(alarm), until: image.now.advanced(byNanoseconds: max(0, span)), by: person, into: &outcome.alarms)
     case .unshelve(let alarm, let person):
       alarms.shelve(Int(alarm), until: nil, by: person, into: &outcome.alarms)
-    case .settled(_, let point, let outcome, let readBack):
-      if let position = safety.position(of: point) { safety.settled(envelope: position, outcome) }
+    case .settled(let decision, let point, let outcome, let readBack):
+      // The outcome of an older write says nothing of a younger one that is still out.
+      if let position = safety.position(of: point), awaited[position] ?? decision == decision {
+        safety.settled(envelope: position, outcome)
+      }
       if let readBack { see(point, at: readBack, tick) }
     case .gaveBack(let point, let value, let outcome):
       guard let position = safety.position(of: point) else { return }
       safety.gaveBack(envelope: position, value: value, at: image.now)
       safety.settled(envelope: position, outcome)
-      latest[position] = LatestDecision()
+      forget(position)
       if let hold = holds[position], image.now < hold.until {
         holds[position] = nil
         safety.hold(envelope: position, until: nil)
@@ -76,7 +79,8 @@ extension SiteKernel {
     guard verdict.disposition != .refuse, verdict.disposition != .revert, verdict.isExecutable else { return }
     let until = image.now.advanced(byNanoseconds: max(0, span))
     let renewAt = image.now.advanced(byNanoseconds: definition.envelopes[position].leaseNanoseconds / 3)
-    holds[position] = OperatorHold(value: verdict.value, until: until, by: person, reason: reason, renewAt: renewAt)
+    holds[position] = OperatorHold(
+      value: verdict.value, until: until, by: person, reason: reason, since: tick.instant, renewAt: renewAt)
     safety.hold(envelope: position, until: until)
   }
 }

@@ -25,7 +25,11 @@ extension SiteKernel {
         holds[position] = nil
         safety.hold(envelope: position, until: nil)
         giveBack(position, because: rule, mode: mode, &outcome)
-      } else if memory.isFallingBack, definition.envelopes[position].fallback.follow != nil, mode != .observe {
+      } else if memory.isFallingBack, definition.envelopes[position].fallback.follow != nil,
+        mode == .auto || mode == .advise
+      {
+        let verdict = safety.giveBack(envelope: position, because: .fresh, image: image, mode: mode)
+        guard leaves(verdict, position, image.usable(verdict.point)) else { continue }
         giveBack(position, because: .fresh, mode: mode, &outcome)
       }
     }
@@ -81,26 +85,42 @@ extension SiteKernel {
     let current = image.usable(verdict.point)
     let isCarriedOut = verdict.isExecutable && leaves(verdict, position, current)
     let isPerson = if case .person = proposal.actor { true } else { false }
-    let news = latest[position].differs(from: verdict, isPerson: isPerson)
+    let slot = latestSlot(position, isPerson: isPerson)
+    let news = latest[slot].differs(from: verdict)
     guard isCarriedOut || news || request != nil else { return }
 
     var proposal = proposal
     if case .policy(let policy) = proposal.actor, policy >= 0, let date, news {
       proposal.contributions = router.contributions(of: Int(policy), over: image, at: date)
     }
+    let id = DecisionID(tick: outcome.tick, ordinal: Int32(outcome.decisions.count))
     if isCarriedOut {
       safety.carriedOut(verdict, at: image.now)
+      if verdict.disposition != .keep {
+        awaited[position] = id
+        // Whatever the other side was last told is told again when it comes back.
+        latest[latestSlot(position, isPerson: !isPerson)] = LatestDecision()
+      }
       if case .policy(let policy) = proposal.actor, policy >= 0,
         verdict.disposition == .permit || verdict.disposition == .clamp
       {
         router.anchor(Int(policy), over: image)
       }
     }
-    latest[position].note(verdict, isPerson: isPerson)
+    latest[slot].note(verdict)
     outcome.decisions.append(
       Decision(
-        id: DecisionID(tick: outcome.tick, ordinal: Int32(outcome.decisions.count)), proposal: proposal, verdict: verdict,
-        previous: current, request: request, isCarriedOut: isCarriedOut, isNews: news, reason: reason))
+        id: id, proposal: proposal, verdict: verdict, previous: current, request: request, isCarriedOut: isCarriedOut,
+        isNews: news, reason: reason))
+  }
+
+  /// Of an envelope: what people were last told, and what everyone else was.
+  func latestSlot(_ position: Int, isPerson: Bool) -> Int { 2 * position + (isPerson ? 1 : 0) }
+
+  /// Whatever is decided next is news.
+  mutating func forget(_ position: Int) {
+    for isPerson in [false, true] { latest[latestSlot(position, isPerson: isPerson)] = LatestDecision() }
+    awaited[position] = nil
   }
 
   private func leaves(_ verdict: Verdict, _ position: Int, _ current: Double?) -> Bool {
@@ -117,18 +137,18 @@ extension SiteKernel {
 
 extension LatestDecision {
   /// A value held on is the same thing whether it was permitted, clamped or kept.
-  func differs(from verdict: Verdict, isPerson: Bool) -> Bool {
+  func differs(from verdict: Verdict) -> Bool {
     func holds(_ disposition: Verdict.Disposition) -> Bool {
       disposition == .permit || disposition == .clamp || disposition == .keep
     }
-    guard let disposition, self.isPerson == isPerson else { return true }
+    guard let disposition else { return true }
     let same = disposition == verdict.disposition || (holds(disposition) && holds(verdict.disposition))
     if !same { return true }
     if verdict.disposition == .refuse { return binding != verdict.binding }
     return value != verdict.value
   }
 
-  mutating func note(_ verdict: Verdict, isPerson: Bool) {
-    (disposition, value, binding, self.isPerson) = (verdict.disposition, verdict.value, verdict.binding, isPerson)
+  mutating func note(_ verdict: Verdict) {
+    (disposition, value, binding) = (verdict.disposition, verdict.value, verdict.binding)
   }
 }

@@ -23,7 +23,10 @@ public struct SiteKernel: Sendable {
   public internal(set) var lastTick: Int64 = 0
   public internal(set) var fingerprint = Digest.zero
   var router: PolicyRouter
+  /// Two for each envelope.
   var latest: [LatestDecision]
+  /// By envelope: the write whose outcome is awaited; nil takes any.
+  var awaited: [DecisionID?]
   var lastRecordAt: Uptime?
   private let derivedPoints: Set<PointIndex>
 
@@ -41,7 +44,8 @@ public struct SiteKernel: Sendable {
     alarms = AlarmBook(definitions: definition.alarms)
     router = PolicyRouter(policies: definition.policies)
     holds = Array(repeating: nil, count: definition.envelopes.count)
-    latest = Array(repeating: LatestDecision(), count: definition.envelopes.count)
+    latest = Array(repeating: LatestDecision(), count: 2 * definition.envelopes.count)
+    awaited = Array(repeating: nil, count: definition.envelopes.count)
     derivedPoints = Set(definition.derived.map(\.point))
   }
 
@@ -63,6 +67,7 @@ public struct SiteKernel: Sendable {
     let date = CivilDate(tick.instant, offsetSeconds: definition.timeZone.offsetSeconds(at: tick.instant))
     derive(at: date, tick)
     for command in tick.commands { obey(command, tick, &outcome) }
+    safety.settle(over: image)
     safety.latch(over: image)
     giveBackWhatMustBe(tick, &outcome)
     renewHolds(tick, &outcome)
@@ -89,17 +94,21 @@ public struct SiteKernel: Sendable {
   private mutating func take(_ frame: Frame, tick: Int64) {
     guard definition.groups.indices.contains(Int(frame.group)) else { return }
     let points = definition.groups[Int(frame.group)].points
-    for column in 0..<min(points.count, frame.values.count) {
+    // Nothing arrives later than now: a clock gone wrong must not make a reading fresh for ever.
+    let arrived = min(frame.uptime, image.now)
+    for column in 0..<min(points.count, frame.values.count, frame.qualities.count) {
       let position = points[column].position
+      // What was overtaken on its way (by a read-back, say) is no longer the present.
+      guard arrived >= image.states[position].uptime else { continue }
       let point = definition.points[position]
       let quality = frame.qualities[column]
       let value = frame.values[column]
       if quality.hasValue && value.isFinite {
         image.states[position] = PointImage.State(
-          value: value, quality: quality, effective: frame.effective, uptime: frame.uptime,
-          freshUntil: frame.uptime.advanced(byNanoseconds: point.staleNanoseconds))
+          value: value, quality: quality, effective: frame.effective, uptime: arrived,
+          freshUntil: arrived.advanced(byNanoseconds: point.staleNanoseconds))
         filters[position].update(
-          value, quality: quality, at: frame.uptime, sequence: frame.sequence, tick: tick, settings: point.estimator)
+          value, quality: quality, at: arrived, sequence: frame.sequence, tick: tick, settings: point.estimator)
       } else {
         // The last value stays to be looked at, with its own time; its quality says that it is not the present one.
         image.states[position].quality = quality.hasValue ? .suspect : quality
@@ -206,6 +215,7 @@ public struct OperatorHold: Sendable, Equatable {
   public var until: Uptime
   public var by: String
   public var reason: String
+  public var since: Instant
   /// When its lease is next renewed.
   var renewAt: Uptime
 }
@@ -215,5 +225,4 @@ struct LatestDecision: Sendable, Equatable {
   var disposition: Verdict.Disposition?
   var value = 0.0
   var binding: Rule?
-  var isPerson = false
 }

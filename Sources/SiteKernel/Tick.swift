@@ -137,7 +137,8 @@ extension Command {
       let isNewBoot = try reader.bool()
       let kept = try reader.integer()
       self = .session(
-        isNewBoot: isNewBoot, mode: kept == 255 ? nil : try Self.mode(kept), ceiling: try Self.mode(try reader.integer()))
+        isNewBoot: isNewBoot, mode: kept == 255 ? nil : try Self.mode(kept),
+        ceiling: try Self.mode(try reader.integer()))
     case (1, 3): self = .setMode(try Self.mode(try reader.integer()), by: try reader.text())
     case (2, 7):
       self = .override(

@@ -1,5 +1,5 @@
 public import TwinCore
-import YAML
+package import YAML
 
 /// Something wrong with a pack, where it stands.
 public struct PackProblem: Hashable, Sendable {
@@ -46,14 +46,16 @@ public struct PackFault: Fault {
 }
 
 /// Collects problems while a pack is read; nothing stops at the first.
-final class ProblemList {
+package final class ProblemList {
   private var problems: Set<PackProblem> = []
-  private(set) var hasErrors = false
+  package private(set) var hasErrors = false
   /// More than anyone reads: the rest is counted, not kept.
   static let problemsMax = 1000
   private var dropped = 0
 
-  func add(
+  package init() {}
+
+  package func add(
     _ severity: PackProblem.Severity = .error, _ code: String, at mark: Mark, _ message: String, _ hint: String = ""
   ) {
     if severity == .error { hasErrors = true }
@@ -66,7 +68,7 @@ final class ProblemList {
         severity, code, file: mark.file, line: mark.line, column: mark.column, message: message, hint: hint))
   }
 
-  func add(_ fault: YAMLFault) { add(.error, fault.code, at: fault.mark, fault.problem, fault.remedy) }
+  package func add(_ fault: YAMLFault) { add(.error, fault.code, at: fault.mark, fault.problem, fault.remedy) }
 
   /// A fault of an expression, at its place inside the scalar.
   func add(_ fault: ExpressionFault, in scalar: Scalar) {
@@ -77,7 +79,7 @@ final class ProblemList {
   }
 
   /// By file, line, column; then by code and text, so that the order never depends on hashing.
-  var sorted: [PackProblem] {
+  package var sorted: [PackProblem] {
     let sorted = problems.sorted {
       ($0.file, $0.line, $0.column, $0.code) != ($1.file, $1.line, $1.column, $1.code)
         ? ($0.file, $0.line, $0.column, $0.code) < ($1.file, $1.line, $1.column, $1.code) : $0.message < $1.message

@@ -8,6 +8,9 @@ public enum Sodium {
   /// A program checks it once at start; everything else here traps without it.
   public static let ready: Bool = sodium_init() >= 0
 
+  /// Of the linked library.
+  public static var version: String { unsafe String(cString: sodium_version_string()) }
+
   /// BLAKE2b with 32 bytes of output, unkeyed (RFC 7693).
   public static func blake2b256(_ bytes: [UInt8]) -> Digest {
     var hash = Blake2b()

@@ -1,6 +1,7 @@
 public import TwinCore
 
-/// Why there is no answer, or why nothing was written: RFC 9457 problem details with the fields that a person on site needs.
+/// Why there is no answer, or why nothing was written: RFC 9457 problem details with the fields that a person on site
+/// needs.
 ///
 /// Every error of this room is one. `status` is the HTTP status, 0 when no daemon was reached.
 public struct APIProblem: Fault, Equatable, Codable {
@@ -42,7 +43,8 @@ extension APIProblem {
     let nearest = NearestName.of(id, among: known)
     return APIProblem(
       status: 404, code: "api.not_found", title: "there is no \(noun) \"\(id)\"",
-      next: nearest.map { "did you mean \($0)? All of them: \(list)" } ?? "see what there is: \(list)", nearest: nearest)
+      next: nearest.map { "did you mean \($0)? All of them: \(list)" } ?? "see what there is: \(list)", nearest: nearest
+    )
   }
 
   /// Envelope, policy or lock said no, and nothing was written.

@@ -2,9 +2,9 @@ import Glibc
 
 /// A listening unix socket that belongs to this process alone.
 ///
-/// A lock file beside the socket (`PATH.lock`, flock(2)) is held as long as it listens, so that a second daemon can neither replace
-/// the socket nor take a living one for a dead daemon's left-over. The mode is set before bind(2): Linux gives the file the mode
-/// of the socket's own inode, so that at no time anybody else can open it.
+/// A lock file beside the socket (`PATH.lock`, flock(2)) is held as long as it listens, so that a second daemon can
+/// neither replace the socket nor take a living one for a dead daemon's left-over. The mode is set before bind(2):
+/// Linux gives the file the mode of the socket's own inode, so that at no time anybody else can open it.
 struct BoundSocket: Sendable {
   static let socketMode: mode_t = 0o660
   static let directoryMode: mode_t = 0o750
@@ -20,7 +20,8 @@ struct BoundSocket: Sendable {
     guard path.hasPrefix("/"), path.utf8.count < UnixAddress.pathMax else {
       throw problem(
         "socket_path", "\"\(path)\" cannot be the path of a socket",
-        cause: "it must begin with / and have less than \(UnixAddress.pathMax) bytes", next: "choose a shorter --socket")
+        cause: "it must begin with / and have less than \(UnixAddress.pathMax) bytes", next: "choose a shorter --socket"
+      )
     }
     try secureDirectory(of: path)
     let lock = try takeLock(path)
@@ -36,7 +37,8 @@ struct BoundSocket: Sendable {
     }
   }
 
-  /// Removes the file when it is still ours, then lets the next daemon in. The listening descriptor is closed by its channel.
+  /// Removes the file when it is still ours, then lets the next daemon in. The listening descriptor is closed by its
+  /// channel.
   func release() {
     var info = stat()
     if unsafe lstat(path, &info) == 0, info.st_ino == inode { unsafe unlink(path) }
@@ -52,7 +54,8 @@ struct BoundSocket: Sendable {
     guard info.st_mode & S_IFMT == S_IFDIR, info.st_mode & 0o022 == 0 || info.st_mode & S_ISVTX != 0 else {
       throw problem(
         "socket_directory", "\(directory) cannot hold the socket",
-        cause: "others may write there and could put a socket of their own in its place", next: "chmod 0750 \(directory)")
+        cause: "others may write there and could put a socket of their own in its place",
+        next: "chmod 0750 \(directory)")
     }
   }
 
@@ -111,7 +114,8 @@ struct BoundSocket: Sendable {
 
   private static func failed(_ call: String, _ path: String, _ code: Int32) -> APIProblem {
     problem(
-      "socket", "the status socket cannot be opened", cause: "\(call) \(path): \(unsafe String(cString: strerror(code)))",
+      "socket", "the status socket cannot be opened",
+      cause: "\(call) \(path): \(unsafe String(cString: strerror(code)))",
       next: "see that the directory exists and belongs to the daemon's user")
   }
 

@@ -71,7 +71,8 @@ struct ClientSocket: ~Copyable {
 
   static func timeout(_ path: String) -> APIProblem {
     APIProblem(
-      status: 504, code: "api.timeout", title: "twind does not answer in time", cause: "connected to \(path), then silence",
+      status: 504, code: "api.timeout", title: "twind does not answer in time",
+      cause: "connected to \(path), then silence",
       next: "try again; if it stays so: systemctl status twind")
   }
 

@@ -20,8 +20,8 @@ public struct EventFilter: Sendable, Equatable {
 
 /// Carries what happens to whoever watches, and remembers the last minutes for those who come back.
 ///
-/// Publishing never waits: a reader that lags more than `queueMax` events loses its oldest ones and is told how many (`gap`).
-/// Any thread may publish and subscribe.
+/// Publishing never waits: a reader that lags more than `queueMax` events loses its oldest ones and is told how many
+/// (`gap`). Any thread may publish and subscribe.
 public final class EventHub: Sendable {
   public static let queueMax = 256
   public static let ringMax = 4096
@@ -31,7 +31,8 @@ public final class EventHub: Sendable {
   private let clock: any SiteClock
   private let state: Mutex<State>
 
-  /// Numbers begin at the wall clock's milliseconds, so that a number of an earlier run is never taken for one of this run.
+  /// Numbers begin at the wall clock's milliseconds, so that a number of an earlier run is never taken for one of
+  /// this run.
   public init(clock: any SiteClock) {
     self.clock = clock
     state = Mutex(State(nextID: UInt64(max(1, clock.instant.nanoseconds / 1_000_000))))
@@ -46,6 +47,9 @@ public final class EventHub: Sendable {
     return id
   }
 
+  /// Whether anyone watches: values that nobody reads need not be made.
+  public var hasReaders: Bool { state.withLock { !$0.readers.isEmpty } }
+
   /// What the ring holds, oldest first.
   public var recent: [API.Event] {
     let now = clock.uptime
@@ -55,8 +59,8 @@ public final class EventHub: Sendable {
     }
   }
 
-  /// Events after number `id`, or from now on when it is nil. Begins with `resync` when the ring no longer reaches back to `id`.
-  /// The stream has one reader; it ends when that reader's task is cancelled or lets go of it.
+  /// Events after number `id`, or from now on when it is nil. Begins with `resync` when the ring no longer reaches
+  /// back to `id`. The stream has one reader; it ends when that reader's task is cancelled or lets go of it.
   public func subscribe(since id: UInt64?, _ filter: EventFilter) throws(APIProblem) -> AsyncStream<API.Event> {
     let (now, instant) = (clock.uptime, clock.instant)
     guard let reader = state.withLock({ $0.subscribe(since: id, filter, now: now, at: Timestamp(instant)) }) else {

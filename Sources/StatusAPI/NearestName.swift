@@ -17,7 +17,8 @@ public enum NearestName {
     return best?.name
   }
 
-  /// Insertions, deletions, substitutions and swaps of neighbours that turn one into the other (optimal string alignment).
+  /// Insertions, deletions, substitutions and swaps of neighbours that turn one into the other (optimal string
+  /// alignment).
   static func edits(_ a: [Unicode.Scalar], _ b: [Unicode.Scalar]) -> Int {
     guard !a.isEmpty, !b.isEmpty else { return max(a.count, b.count) }
     var beforeLast = [Int](repeating: 0, count: b.count + 1)

@@ -1,8 +1,8 @@
-import CSystem
+import CLinux
 import Glibc
 
-/// Who is on the other end of the socket, as the kernel says it (unix(7), SO_PEERCRED): numbers, so that no directory service
-/// has to be up.
+/// Who is on the other end of the socket, as the kernel says it (unix(7), SO_PEERCRED): numbers, so that no directory
+/// service has to be up.
 public struct Peer: Sendable, Equatable {
   public var uid: UInt32
   public var gid: UInt32
@@ -25,12 +25,16 @@ public struct Peer: Sendable, Equatable {
   /// Nil when the kernel does not say (not a unix socket).
   init?(socket: Int32) {
     var (uid, gid, pid): (uid_t, gid_t, pid_t) = (0, 0, 0)
-    guard unsafe csystem_peer_credentials(socket, &uid, &gid, &pid) == 0 else { return nil }
+    guard unsafe clinux_peer_credentials(socket, &uid, &gid, &pid) == 0 else { return nil }
     var groups = [gid_t](repeating: 0, count: Self.groupsMax)
-    let count = unsafe csystem_peer_groups(socket, &groups, Int32(Self.groupsMax))
+    let count = unsafe clinux_peer_groups(socket, &groups, Int32(Self.groupsMax))
     self.init(uid: uid, gid: gid, pid: pid, groups: Array(groups.prefix(max(0, Int(count)))))
-    loginUid = Self.loginUid(of: pid)
-    name = Accounts.user(loginUid ?? uid) ?? name
+  }
+
+  /// With who logged in and the name for the record. Reads files, so never on the event loop.
+  func named() -> Peer {
+    let login = Self.loginUid(of: pid)
+    return Peer(uid: uid, gid: gid, pid: pid, groups: groups, loginUid: login, name: Accounts.user(login ?? uid))
   }
 
   func isMember(of group: UInt32) -> Bool { gid == group || groups.contains(group) }
@@ -57,7 +61,9 @@ enum FileText {
     var bytes = [UInt8](repeating: 0, count: bytesMax)
     var filled = 0
     while filled < bytesMax {
-      let count = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress! + filled, bytesMax - filled) }
+      let count = unsafe bytes.withUnsafeMutableBytes {
+        unsafe Glibc.read(file, $0.baseAddress! + filled, bytesMax - filled)
+      }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { break }
       filled += count

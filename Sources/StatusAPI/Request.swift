@@ -24,7 +24,9 @@ struct Request: Sendable {
     var query: [(name: String, value: String)] = []
     for part in parts.count > 1 ? parts[1].split(separator: "&") : [] {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard let name = Self.decoded(pair[0]), let value = Self.decoded(pair.count > 1 ? pair[1] : "") else { return nil }
+      guard let name = Self.decoded(pair[0]), let value = Self.decoded(pair.count > 1 ? pair[1] : "") else {
+        return nil
+      }
       query.append((name, value))
     }
     (method, self.path, self.segments, self.query) = (head.method.rawValue, String(path), segments, query)

@@ -1,10 +1,12 @@
 import NIOCore
 import NIOHTTP1
 
-/// Puts the parts of a request together within its limits of size and time. One for each connection, on its event loop.
+/// Puts the parts of a request together within its limits of size and time. One for each connection, on its event
+/// loop.
 ///
-/// A connection waits at most `headSeconds` for its first request, `bodySeconds` for a body, `idleSeconds` between two requests
-/// and `stallSeconds` for a peer that does not read. While a request is being answered no clock runs here.
+/// A connection waits at most `headSeconds` for its first request, `bodySeconds` for a body, `idleSeconds` between
+/// two requests and `stallSeconds` for a peer that does not read. While a request is being answered no clock runs
+/// here.
 final class RequestAssembler: ChannelDuplexHandler {
   typealias InboundIn = HTTPServerRequestPart
   typealias InboundOut = Incoming

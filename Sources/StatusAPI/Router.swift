@@ -29,7 +29,8 @@ struct Call: Sendable {
     guard let text = request.parameter(name) else { return nil }
     guard let pattern = PointPattern(text) else {
       throw .invalid(
-        "\(name) is no pattern", cause: "wanted 1 to \(PointPattern.lengthMax) bytes", next: "ask for \(name)=chiller-1.*")
+        "\(name) is no pattern", cause: "wanted 1 to \(PointPattern.lengthMax) bytes",
+        next: "ask for \(name)=chiller-1.*")
     }
     return pattern
   }
@@ -117,7 +118,8 @@ enum Router {
       let limit = try call.count("limit", default: 500, max: historyMax)
       return try call.document(try await call.source.history(call.arguments[0], since: try call.since(), limit: limit))
     },
-    get("v1/points/*/why") { call throws(APIProblem) in try call.document(try await call.source.why(call.arguments[0])) },
+    get("v1/points/*/why") { call throws(APIProblem) in try call.document(try await call.source.why(call.arguments[0]))
+    },
     get("v1/decisions") { call throws(APIProblem) in
       let limit = try call.count("limit", default: 50, max: decisionsMax)
       return try call.document(try await call.source.decisions(limit: limit, point: call.request.parameter("point")))
@@ -226,7 +228,8 @@ extension Call {
     for text in (request.parameter("points") ?? "").split(separator: ",") {
       guard let pattern = PointPattern(String(text)), points.count < Self.patternsMax else {
         throw .invalid(
-          "points cannot be read", cause: "wanted at most \(Self.patternsMax) patterns", next: "ask for points=chiller-1.*")
+          "points cannot be read", cause: "wanted at most \(Self.patternsMax) patterns",
+          next: "ask for points=chiller-1.*")
       }
       points.append(pattern)
     }

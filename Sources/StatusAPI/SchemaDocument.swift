@@ -2,8 +2,9 @@ public import TwinCore
 
 /// The shapes of `twind/v1`: what the socket answers and what `-o json` prints.
 ///
-/// Additive within v1: fields come, none goes or changes its meaning; every enumeration is open. Keys are snake_case and sorted,
-/// times RFC 3339 in UTC, spans seconds with the suffix `_s`, units UCUM codes. What is missing is null with a quality, never 0.
+/// Additive within v1: fields come, none goes or changes its meaning; every enumeration is open. Keys are snake_case
+/// and sorted, times RFC 3339 in UTC, spans seconds with the suffix `_s`, units UCUM codes. What is missing is null
+/// with a quality, never 0.
 public enum API {
   public static let version = "twind/v1"
 
@@ -66,7 +67,8 @@ public struct Timestamp: Hashable, Sendable, Codable, Comparable {
 extension API {
   /// A number with everything that is needed to believe it.
   ///
-  /// `value` is null exactly when there is none; `quality` then says why. Never NaN: a number that is not finite is none.
+  /// `value` is null exactly when there is none; `quality` then says why. Never NaN: a number that is not finite is
+  /// none.
   public struct Quantity: Codable, Sendable, Equatable {
     public var value: Double?
     public var unit: String

@@ -69,7 +69,9 @@ public struct StatusClient: Sendable {
     let digits = Array("0123456789ABCDEF")
     return text.utf8.reduce(into: "") { result, byte in
       let scalar = Unicode.Scalar(byte)
-      if byte < 128, scalar.properties.isAlphabetic || (48...57).contains(byte) || "-._~*".unicodeScalars.contains(scalar) {
+      if byte < 128,
+        scalar.properties.isAlphabetic || (48...57).contains(byte) || "-._~*".unicodeScalars.contains(scalar)
+      {
         result.unicodeScalars.append(scalar)
       } else {
         result += "%\(digits[Int(byte >> 4)])\(digits[Int(byte & 15)])"

@@ -13,7 +13,8 @@ extension StatusServer {
       case .success(let found): (route, arguments) = found
       case .failure(let rejection): return .response(Response(rejection.problem, allow: rejection.allow))
       }
-      let peer = peer ?? Peer(uid: .max, gid: .max, pid: 0, groups: [])
+      let unknown = Peer(uid: .max, gid: .max, pid: 0, groups: [])
+      let peer = route.permit == .write ? (peer ?? unknown).named() : peer ?? unknown
       let call = Call(source: source, request: request, arguments: arguments, peer: peer, now: clock.instant)
       guard route.permit == .write else { return try await within(route, call) }
       try permitWrite(peer)
@@ -23,7 +24,8 @@ extension StatusServer {
     }
   }
 
-  /// A page in somebody's browser may be made to send requests here (DNS rebinding, a forwarded port); tools send none of these.
+  /// A page in somebody's browser may be made to send requests here (DNS rebinding, a forwarded port); tools send
+  /// none of these.
   private static func refuseBrowsers(_ request: Request) throws(APIProblem) {
     func refuse(_ cause: String) -> APIProblem {
       APIProblem(

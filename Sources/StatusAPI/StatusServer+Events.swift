@@ -5,7 +5,8 @@ import Synchronization
 import TwinCore
 
 extension StatusServer {
-  /// Server-sent events (HTML Living Standard §9.2): each with its number, a comment as heartbeat, ends with either side.
+  /// Server-sent events (HTML Living Standard §9.2): each with its number, a comment as heartbeat, ends with either
+  /// side.
   ///
   /// A reader that does not read holds up only this task; the hub drops its oldest events meanwhile.
   func stream(
@@ -44,7 +45,8 @@ extension StatusServer {
     return Array(text.utf8) + (try APIJSON.encode(event)) + Array("\n\n".utf8)
   }
 
-  /// Returns when the peer has gone or the task is cancelled: an event-loop future alone would not hear of the latter.
+  /// Returns when the peer has gone or the task is cancelled: an event-loop future alone would not hear of the
+  /// latter.
   private static func closed(_ channel: any Channel) async throws {
     let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
     channel.closeFuture.whenComplete { _ in continuation.finish() }

@@ -8,8 +8,9 @@ import TwinCore
 
 /// Serves a `StatusSource` as HTTP/1.1 on a unix socket: the only way in for people and tools.
 ///
-/// Whoever can open the socket reads; root, the daemon's own user and the operator group write. One event-loop thread moves
-/// bytes; requests are answered on the cooperative pool, each connection's in order. Nothing here can delay the control loop.
+/// Whoever can open the socket reads; root, the daemon's own user and the operator group write. One event-loop thread
+/// moves bytes; requests are answered on the cooperative pool, each connection's in order. Nothing here can delay the
+/// control loop.
 public final class StatusServer: Sendable {
   public static let socketDefault = "/run/twind/status.sock"
 

@@ -2,9 +2,9 @@ public import TwinCore
 
 /// Where the server's answers come from: the live daemon, or a canned site in tests.
 ///
-/// Called from many requests at once, off the event loop. An implementation answers from memory, never waits for a device except
-/// in `collectTest`, and returns soon after its task is cancelled. Writes have already passed the permission check; whether the
-/// plant allows them is the source's business (`APIProblem.refused`).
+/// Called from many requests at once, off the event loop. An implementation answers from memory, never waits for a
+/// device except in `collectTest`, and returns soon after its task is cancelled. Writes have already passed the
+/// permission check; whether the plant allows them is the source's business (`APIProblem.refused`).
 public protocol StatusSource: Sendable {
   var header: API.Header { get }
 
@@ -28,7 +28,8 @@ public protocol StatusSource: Sendable {
   func testEnvelope(_ request: API.EnvelopeTestRequest) async throws(APIProblem) -> API.EnvelopeTest
 
   func overrides() async throws(APIProblem) -> API.Overrides
-  func setOverride(_ point: String, _ request: API.OverrideRequest, by peer: Peer) async throws(APIProblem) -> API.Written
+  func setOverride(_ point: String, _ request: API.OverrideRequest, by peer: Peer) async throws(APIProblem)
+    -> API.Written
   func clearOverride(_ point: String, by peer: Peer) async throws(APIProblem) -> API.Written
   func mode() async throws(APIProblem) -> API.ModeState
   func setMode(_ request: API.ModeRequest, by peer: Peer) async throws(APIProblem) -> API.Written

@@ -1,7 +1,8 @@
 /// A compiled expression over points: what interlocks, policies and alarms are made of.
 ///
-/// Reverse Polish, a fixed stack, no allocation, total: an input that may not be used, or a result that is not finite, gives nil.
-/// Truth is 1 and 0. `and` and `or` are strict: an unknown side makes the whole unknown.
+/// Reverse Polish, a fixed stack, no allocation, total: an input that may not be used gives nil. A step whose result is not finite
+/// (a division by zero, the root of a negative number) is unknown, and so is all that rests on it: no comparison turns it into
+/// a truth. Truth is 1 and 0. `and` and `or` are strict: an unknown side makes the whole unknown.
 public struct Formula: Hashable, Sendable {
   public enum Step: Hashable, Sendable {
     case constant(Double)
@@ -10,7 +11,7 @@ public struct Formula: Hashable, Sendable {
     case add, subtract, multiply, divide, power, minimum, maximum
     case less, lessOrEqual, greater, greaterOrEqual, equal, notEqual
     case and, or
-    /// condition, then, otherwise: all three are evaluated.
+    /// condition, then, otherwise: all three are evaluated, and the branch that is not chosen may be unknown.
     case choose
   }
 
@@ -59,27 +60,32 @@ public struct Formula: Hashable, Sendable {
     for step in steps {
       switch step {
       case .constant(let value):
-        stack[top] = value
+        stack[top] = Self.known(value)
         top += 1
       case .point(let point):
         guard let value = input(point) else { return nil }
-        stack[top] = value
+        stack[top] = Self.known(value)
         top += 1
       case .choose:
         top -= 2
-        stack[top - 1] = stack[top - 1] != 0 ? stack[top] : stack[top + 1]
+        let condition = stack[top - 1]
+        stack[top - 1] = condition.isNaN ? .nan : condition != 0 ? stack[top] : stack[top + 1]
+      case .negate, .not, .absolute, .exponential, .logarithm, .squareRoot:
+        let a = stack[top - 1]
+        stack[top - 1] = a.isNaN ? .nan : Self.known(step.unary(a))
       default:
-        if step.operands == 1 {
-          stack[top - 1] = step.unary(stack[top - 1])
-        } else {
-          top -= 1
-          stack[top - 1] = step.binary(stack[top - 1], stack[top])
-        }
+        top -= 1
+        let (a, b) = (stack[top - 1], stack[top])
+        stack[top - 1] = a.isNaN || b.isNaN ? .nan : Self.known(step.binary(a, b))
       }
     }
     let result = stack[0]
     return result.isFinite ? result : nil
   }
+
+  /// Unknown travels as NaN.
+  @inline(__always)
+  private static func known(_ result: Double) -> Double { result.isFinite ? result : .nan }
 }
 
 extension Formula.Step {

@@ -28,7 +28,8 @@ extension Instant {
     guard bytes.count >= 20, bytes[4] == 45, bytes[7] == 45, bytes[10] == 84 || bytes[10] == 116 || bytes[10] == 32,
       bytes[13] == 58, bytes[16] == 58, let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
       let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
-      (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
+      (1...12).contains(month), (1...CivilDate.days(inMonth: month, year: year)).contains(day), hour < 24, minute < 60,
+      second < 61
     else { return nil }
     var at = 19
     var fraction: Int64 = 0
@@ -75,7 +76,8 @@ public struct CivilDate: Hashable, Sendable {
 
   public init(_ instant: Instant, offsetSeconds: Int = 0) {
     let nanos = instant.nanoseconds
-    let seconds = (nanos - Instant.floorMod(nanos, 1_000_000_000)) / 1_000_000_000 + Int64(offsetSeconds)
+    // Rounded down without a difference, which would overflow at the earliest instant.
+    let seconds = nanos / 1_000_000_000 - (nanos % 1_000_000_000 < 0 ? 1 : 0) + Int64(offsetSeconds)
     let ofDay = Int(Instant.floorMod(seconds, 86_400))
     let days = Int((seconds - Int64(ofDay)) / 86_400)
     (year, month, day) = Self.civil(days: days)
@@ -92,6 +94,11 @@ public struct CivilDate: Hashable, Sendable {
     let yearOfEra = y - era * 400
     let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
     return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+
+  static func days(inMonth month: Int, year: Int) -> Int {
+    let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    return month == 2 ? (isLeap ? 29 : 28) : (month + month / 8) % 2 == 0 ? 30 : 31
   }
 
   static func civil(days: Int) -> (year: Int, month: Int, day: Int) {

@@ -21,14 +21,13 @@ extension Screen {
   }
 
   private func probe(_ probe: API.Probe) -> [String] {
-    var parts = [probe.point]
+    var parts = ["   " + probe.point]
     let register = Self.register(ref: probe.ref, wire: probe.wire)
     if !register.isEmpty { parts.append(register) }
     if !probe.raw.isEmpty { parts.append("raw \(Self.raw(probe.raw))") }
     parts.append((probe.working.map { "\($0) = " } ?? "") + Self.quantity(probe.value))
     if let inRange = probe.inRange { parts.append(inRange ? "in range ✓" : marked("OUT OF RANGE", .attention)) }
     var lines = joined(parts, separator: "  ", indent: 6)
-    lines[0] = "   " + lines[0]
     if let hint = probe.hint { lines += labelled("hint", hint, indent: 6, label: 6) }
     return lines
   }

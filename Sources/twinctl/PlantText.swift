@@ -11,7 +11,7 @@ extension Screen {
       ],
       devices.devices.map {
         [
-          $0.id, $0.state, lastHeard($0), "\($0.points.fresh) of \($0.points.total)", "\($0.transport) \($0.address)",
+          $0.id, state($0), lastHeard($0), "\($0.points.fresh) of \($0.points.total)", "\($0.transport) \($0.address)",
         ]
       })
   }
@@ -20,20 +20,21 @@ extension Screen {
     var head = [device.id, "\(device.transport) \(device.address)"]
     if let profile = device.profile { head.append("profile \(profile)") }
     var lines = joined(head, indent: 2)
-    var state = device.state
+    var state = state(device)
     if let silent = device.silentForS { state += " for \(Self.span(silent))" }
     if let retry = device.retryInS { state += ", next attempt in \(Self.span(retry))" }
     lines += labelled("state", state)
     lines += labelled("heard", lastHeard(device))
-    let points = device.points
-    lines += labelled(
-      "points", "\(points.total): \(points.fresh) fresh, \(points.stale) stale, \(points.absent) absent, \(points.never) never read")
+    lines += labelled("points", counts(device.points))
     if let reads = device.reads, let failures = device.failures {
       lines += labelled("reads", "\(Self.grouped(Int64(reads))), \(Self.grouped(Int64(failures))) failed")
     }
     if let problem = device.problem { lines += labelled("problem", problem) }
-    return lines + labelled("next", device.state == "ok" ? "twinctl points \(device.id).*" : "twinctl collect test \(device.id)")
+    return lines
+      + labelled("next", device.state == "ok" ? "twinctl points \(device.id).*" : "twinctl collect test \(device.id)")
   }
+
+  private func state(_ device: API.Device) -> String { String(device.state.map { $0 == "_" ? " " : $0 }) }
 
   private func lastHeard(_ device: API.Device) -> String {
     device.lastHeard.map { "\(time($0)) (\(Self.span(age($0))))" } ?? "never"
@@ -57,10 +58,9 @@ extension Screen {
     if let raw = point.raw { lines += labelled("raw", Self.raw(raw), label: 10) }
     if let estimate = point.estimate {
       let spread = Self.amount(estimate.stddev, Self.differenceCode(point.value.unit))
-      lines += labelled(
-        "estimate",
-        "\(Self.amount(estimate.mean, point.value.unit)) ± \(spread), confidence \(Self.number(estimate.confidence * 100)) %",
-        label: 10)
+      let mean = Self.amount(estimate.mean, point.value.unit)
+      let confidence = "confidence \(Self.trimmed(estimate.confidence * 100)) %"
+      lines += labelled("estimate", "\(mean) ± \(spread), \(confidence)", label: 10)
     }
     if let envelope = point.envelope { lines += labelled("envelope", envelope, label: 10) }
     if point.writable {
@@ -76,12 +76,17 @@ extension Screen {
     guard !history.samples.isEmpty else { return ["\(history.point)  no samples in that time"] }
     var lines = ["\(history.point)  \(Self.plural(history.samples.count, "sample"))"]
     if history.truncated { lines[0] += ", older ones left out" }
-    let quantities = history.samples.map { API.Quantity($0.value, unit: history.unit, quality: Self.quality($0.quality)) }
+    let quantities = history.samples.map {
+      API.Quantity($0.value, unit: history.unit, quality: Self.quality($0.quality))
+    }
     return lines
       + table(
         [Column(title: "AT"), Column(title: "VALUE", isRight: true), Column(title: "QUALITY")],
         zip(history.samples, quantities).map { sample, quantity in
-          [time(sample.at), sample.value == nil ? "no value" : Self.amount(quantity.value ?? .nan, history.unit), sample.quality]
+          [
+            time(sample.at), sample.value == nil ? "no value" : Self.amount(quantity.value ?? .nan, history.unit),
+            sample.quality,
+          ]
         })
   }
 
@@ -107,7 +112,9 @@ extension Screen {
   /// One event as one line of a log.
   func event(_ event: API.Event) -> String {
     var parts = ["\(time(event.at))  \(event.kind)"]
-    if event.kind == "gap" { return parts[0] + "  \(Self.plural(event.dropped ?? 0, "event")) lost, this reader was too slow" }
+    if event.kind == "gap" {
+      return parts[0] + "  \(Self.plural(event.dropped ?? 0, "event")) lost, this reader was too slow"
+    }
     if let point = event.point { parts.append(point) }
     if let value = event.value { parts.append(Self.quantity(value)) }
     if let text = event.text { parts.append(text) }

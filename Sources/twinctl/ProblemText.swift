@@ -7,7 +7,9 @@ extension Screen {
     guard problem.isRefusal else {
       var lines = head("error: \(problem.title)", code, gap: 1)
       if let cause = problem.cause { lines += labelled("cause", cause, indent: 2) }
-      if let since = problem.since { lines += labelled("since", "\(time(since)) (\(Self.span(age(since))))", indent: 2) }
+      if let since = problem.since {
+        lines += labelled("since", "\(time(since)) (\(Self.span(age(since))))", indent: 2)
+      }
       if let effect = problem.effect { lines += labelled("effect", effect, indent: 2) }
       return lines + labelled("next", problem.next, indent: 2)
     }

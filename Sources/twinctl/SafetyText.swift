@@ -6,7 +6,8 @@ extension Screen {
     guard !envelopes.envelopes.isEmpty else { return ["the pack has no envelope: nothing is ever written"] }
     return table(
       [
-        Column(title: "ENVELOPE"), Column(title: "POINT"), Column(title: "RANGE"), Column(title: "NOW", rank: 1, isRight: true),
+        Column(title: "ENVELOPE"), Column(title: "POINT"), Column(title: "RANGE"),
+        Column(title: "NOW", rank: 1, isRight: true),
         Column(title: "OUTSIDE", rank: 3), Column(title: "OWNER", rank: 2),
       ],
       envelopes.envelopes.map {
@@ -15,7 +16,8 @@ extension Screen {
   }
 
   func envelope(_ envelope: API.Envelope) -> [String] {
-    var lines = joined([envelope.id, envelope.point, range(envelope), envelope.signed ? "signed" : "unsigned"], indent: 2)
+    var lines = joined(
+      [envelope.id, envelope.point, range(envelope), envelope.signed ? "signed" : "unsigned"], indent: 2)
     if let value = envelope.value { lines += labelled("now", Self.quantity(value), label: 10) }
     if let rate = envelope.ratePerS {
       let unit = Self.differenceSymbol(envelope.unit)
@@ -36,17 +38,18 @@ extension Screen {
     let envelope = test.envelope.map { " by envelope \($0)" } ?? ""
     var lines: [String]
     switch test.result {
-    case "permit": lines = wrapped("allowed: \(Self.quantity(test.asked)) for \(test.point)\(envelope)", width: style.width)
+    case "permit":
+      lines = wrapped("allowed: \(Self.quantity(test.asked)) for \(test.point)\(envelope)", width: style.width)
     case "clamp":
+      let would = "would be written as \(Self.quantity(test.value))"
       lines = wrapped(
-        "clamped: \(Self.quantity(test.asked)) for \(test.point) would be written as \(Self.quantity(test.value))\(envelope)",
-        width: style.width)
+        "clamped: \(Self.quantity(test.asked)) for \(test.point) \(would)\(envelope)", width: style.width)
     default: lines = wrapped("refused: \(Self.quantity(test.asked)) for \(test.point)\(envelope)", width: style.width)
     }
     lines += labelled("why", test.reason)
     for rule in test.rules {
       let value = rule.value.map(Self.number) ?? "no value"
-      lines += labelled("rule", "\(rule.text)  \(value)  \(rule.result == "pass" ? "pass" : rule.result.uppercased())")
+      lines += labelled("rule", "\(rule.text): \(value), \(rule.result == "pass" ? "pass" : rule.result.uppercased())")
     }
     if let next = test.next { lines += labelled("next", next) }
     return lines + ["Only asked: nothing was written."]
@@ -91,7 +94,9 @@ extension Screen {
     guard !alarms.alarms.isEmpty else { return ["no alarm"] }
     var lines: [String] = []
     for alarm in alarms.alarms {
-      let mark = alarm.state == "active" ? marked("\(alarm.priority)", alarm.priority == 1 ? .alarm : .attention) : "\(alarm.priority)"
+      let mark =
+        alarm.state == "active"
+        ? marked("\(alarm.priority)", alarm.priority == 1 ? .alarm : .attention) : "\(alarm.priority)"
       var state = alarm.state
       if let by = alarm.ackedBy { state += " by \(by)" }
       if let until = alarm.shelvedUntil { state += " until \(time(until))" }

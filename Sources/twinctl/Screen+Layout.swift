@@ -73,7 +73,11 @@ extension Screen {
     func width(_ column: Int) -> Int {
       max(columns[column].title.count, cells.map { Self.width($0[column]) }.max() ?? 0)
     }
-    func total() -> Int { kept.reduce(2 * (kept.count - 1)) { $0 + width($1) } }
+    // The last one may be cut, down to a few words.
+    func total() -> Int {
+      kept.dropLast().reduce(2 * (kept.count - 1)) { $0 + width($1) }
+        + kept.suffix(1).reduce(0) { $0 + min(width($1), 20) }
+    }
     while total() > style.width, let most = kept.map({ columns[$0].rank }).max(), most > 0 {
       kept.remove(at: kept.lastIndex { columns[$0].rank == most }!)
     }
@@ -83,7 +87,8 @@ extension Screen {
       kept.enumerated().map { place, column in
         let isLast = place == kept.count - 1
         let text = isLast ? cut(row[column], last) : row[column]
-        return isLast && !columns[column].isRight ? text : Self.padded(text, widths[place], right: columns[column].isRight)
+        return isLast && !columns[column].isRight
+          ? text : Self.padded(text, widths[place], right: columns[column].isRight)
       }.joined(separator: "  ")
     }
   }
@@ -91,6 +96,7 @@ extension Screen {
   /// Two blocks beside each other when they fit, else one below the other.
   func sideBySide(_ left: [String], _ right: [String], gap: Int = 3) -> [String] {
     let (left, right) = (left.map(plain), right.map(plain))
+    guard !left.isEmpty else { return right }
     let (leftWidth, rightWidth) = (left.map(Self.width).max() ?? 0, right.map(Self.width).max() ?? 0)
     guard isWide, leftWidth + gap + rightWidth <= style.width else { return left + right }
     return (0..<max(left.count, right.count)).map { row in

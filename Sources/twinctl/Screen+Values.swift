@@ -2,7 +2,8 @@ import StatusAPI
 import TwinCore
 
 extension Screen {
-  /// As many digits as tell values of a plant apart: 6.5, 7.333, 124 600. Never an exponent where a person can read without.
+  /// As many digits as tell values of a plant apart: 6.5, 7.333, 124 600. Never an exponent where a person can read
+  /// without.
   static func number(_ value: Double) -> String {
     guard value.isFinite else { return "?" }
     let size = abs(value)
@@ -41,7 +42,23 @@ extension Screen {
     return symbol.isEmpty ? number(value) : "\(number(value)) \(symbol)"
   }
 
-  static func signed(_ value: Double, _ unit: String) -> String { (value < 0 ? "" : "+") + amount(value, unit) }
+  /// Without a fraction that says nothing: 492, 3.4.
+  static func trimmed(_ value: Double) -> String {
+    let text = number(value)
+    return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+  }
+
+  /// So many places behind the point, with its sign, `+0.30`: for numbers that stand under each other.
+  static func signed(_ value: Double, places: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<places { scale *= 10 }
+    let scaled = (abs(value) * scale).rounded()
+    guard scaled < 1e15 else { return number(value) }
+    let (whole, part) = Int64(scaled).quotientAndRemainder(dividingBy: Int64(scale))
+    let digits = String(part)
+    let fraction = places == 0 ? "" : "." + String(repeating: "0", count: places - digits.count) + digits
+    return (value < 0 && scaled != 0 ? "−" : "+") + grouped(whole) + fraction
+  }
 
   /// `6.5 °C`; `no value (failed)`; `6.5 °C (suspect)`. Never 0 for what is missing.
   static func quantity(_ quantity: API.Quantity) -> String {
@@ -55,8 +72,8 @@ extension Screen {
 
   static func uncertain(_ amount: API.Uncertain) -> String {
     let symbol = symbol(amount.unit)
-    let spread = amount.stddev.map { " ± \(number($0))" } ?? ""
-    return number(amount.value) + spread + (symbol.isEmpty ? "" : " \(symbol)")
+    let spread = amount.stddev.map { " ± \(trimmed($0))" } ?? ""
+    return trimmed(amount.value) + spread + (symbol.isEmpty ? "" : " \(symbol)")
   }
 
   static func plural(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

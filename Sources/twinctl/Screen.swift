@@ -37,7 +37,8 @@ struct Screen: Sendable, Equatable {
   var timeOfDay: String {
     let civil = CivilDate(now, offsetSeconds: offsetS)
     let size = abs(offsetS)
-    let zone = offsetS == 0 ? "Z" : " " + (offsetS < 0 ? "-" : "+") + "\(Self.two(size / 3600)):\(Self.two(size / 60 % 60))"
+    let zone =
+      offsetS == 0 ? "Z" : " " + (offsetS < 0 ? "-" : "+") + "\(Self.two(size / 3600)):\(Self.two(size / 60 % 60))"
     return (clockTrusted ? "" : "~") + Self.clock(civil, seconds: true) + zone
   }
 
@@ -52,13 +53,19 @@ struct Screen: Sendable, Equatable {
     return "\(civil.year)-\(Self.two(civil.month))-\(Self.two(civil.day)) \(clock)"
   }
 
-  func ago(_ seconds: Double) -> String { seconds < 0 ? "in \(Self.span(-seconds))" : "\(Self.span(seconds)) ago" }
+  /// In whole minutes from one minute on: nobody counts the seconds of what is past.
+  func ago(_ seconds: Double) -> String {
+    let size = abs(seconds)
+    let span = Self.span(size >= 60 ? (size / 60).rounded(.down) * 60 : size)
+    return seconds < 0 ? "in \(span)" : "\(span) ago"
+  }
 
   /// Seconds from `at` until now; negative for what is to come.
   func age(_ at: Timestamp) -> Double { Double(now.nanoseconds(since: at.instant)) / 1e9 }
 
   static func span(_ seconds: Double) -> String {
     guard seconds.isFinite else { return "?" }
+    if (0..<1).contains(seconds) { return seconds < 0.1 ? "0 s" : "0.\(Int(seconds * 10)) s" }
     // Clamped to what Int64 holds, about 285 years.
     return DurationText.short(nanoseconds: Int64(min(max(seconds, -9e9), 9e9) * 1e9))
   }
@@ -98,7 +105,8 @@ struct Screen: Sendable, Equatable {
     return right ? space + text : text + space
   }
 
-  /// The lines as they are printed: no trailing space, no control character that came from outside, colours only where wanted.
+  /// The lines as they are printed: no trailing space, no control character that came from outside, colours only
+  /// where wanted.
   func finish(_ lines: [String]) -> String {
     lines.map { line in
       var text = ""

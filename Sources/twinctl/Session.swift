@@ -7,9 +7,11 @@ import TwinCore
 struct Outcome {
   var text: String
   var json: [UInt8]
-  var exit: ExitStatus
+  var exit: ExitMeaning
 
-  init(_ text: String, json: [UInt8], exit: ExitStatus = .well) { (self.text, self.json, self.exit) = (text, json, exit) }
+  init(_ text: String, json: [UInt8], exit: ExitMeaning = .well) {
+    (self.text, self.json, self.exit) = (text, json, exit)
+  }
 }
 
 /// A verb that asks the daemon. `perform` prints nothing itself.
@@ -24,13 +26,13 @@ extension Verb {
     do throws(APIProblem) {
       let outcome = try perform(session)
       session.say(outcome)
-      throw_(outcome.exit.zeroed(options.exitZero))
+      leave(outcome.exit.zeroed(options.exitZero))
     } catch {
-      throw_(session.fail(error))
+      leave(session.fail(error))
     }
   }
 
-  private func throw_(_ status: ExitStatus) -> Never { Glibc.exit(status.rawValue) }
+  private func leave(_ status: ExitMeaning) -> Never { Glibc.exit(status.rawValue) }
 }
 
 /// One run of the program: its options, the daemon's client and the two streams.
@@ -49,16 +51,16 @@ struct Session {
   }
 
   /// The answer and the text that `lines` makes of it.
-  func show<Content>(
-    _ answer: StatusClient.Answer<Content>, exit: ExitStatus = .well, _ lines: (Screen, Content) -> [String]
+  func show<Content: Codable & Sendable & Equatable>(
+    _ answer: StatusClient.Answer<Content>, exit: ExitMeaning = .well, _ lines: (Screen, Content) -> [String]
   ) -> Outcome {
     let screen = Screen(style: style, for: answer.document)
     return Outcome(screen.finish(lines(screen, answer.data)), json: answer.bytes, exit: exit)
   }
 
   /// Reads `path` and shows it.
-  func get<Content>(
-    _ path: String, as type: Content.Type, exit: (Content) -> ExitStatus = { _ in .well },
+  func get<Content: Codable & Sendable & Equatable>(
+    _ path: String, as type: Content.Type, exit: (Content) -> ExitMeaning = { _ in .well },
     _ lines: (Screen, Content) -> [String]
   ) throws(APIProblem) -> Outcome {
     let answer = try client.get(path, as: type)
@@ -70,7 +72,7 @@ struct Session {
   }
 
   /// On stderr for people; under `-o json` on stdout, so that there is always one document.
-  func fail(_ problem: APIProblem) -> ExitStatus {
+  func fail(_ problem: APIProblem) -> ExitMeaning {
     let now = Stream.now
     if options.output == .json {
       Stream.out(Self.json(problem, at: now))
@@ -78,7 +80,7 @@ struct Session {
       let style = Style.of(STDERR_FILENO, color: options.color, utc: options.utc)
       Stream.error(Screen(style: style, now: now).finish(Screen(style: style, now: now).problem(problem)))
     }
-    return ExitStatus(problem)
+    return ExitMeaning(problem)
   }
 
   static func json(_ problem: APIProblem, at now: Instant) -> [UInt8] {
@@ -115,7 +117,9 @@ enum Stream {
   private static func write(_ bytes: [UInt8], to file: Int32) {
     var written = 0
     while written < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress! + written, bytes.count - written) }
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe Glibc.write(file, $0.baseAddress! + written, bytes.count - written)
+      }
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { return }
       written += count

@@ -17,11 +17,11 @@ extension Screen {
   }
 
   private func headline(_ status: API.Status) -> String {
-    let isWell = status.problems.isEmpty && status.state == "well"
+    let hasRoom = status.problems.isEmpty
     var parts: [(text: String, rank: Int)] = [(state(status), 0)]
     parts.append((mode(status), 0))
     parts.append(("pack \(status.pack.version) \(status.pack.signed ? "signed" : "unsigned")", 1))
-    if isWell {
+    if hasRoom {
       parts.append((points(status.points), 2))
       if let last = status.lastDecision { parts.append(("last decision \(ago(last.ageS))", 3)) }
     }
@@ -60,7 +60,10 @@ extension Screen {
     }
     if !problem.cause.isEmpty { lines += labelled("cause", problem.cause) }
     if !problem.effect.isEmpty { lines += labelled("effect", problem.effect) }
-    if problem.children > 0 { lines += labelled("also", "\(Self.plural(problem.children, "problem")) that follow from it") }
+    if problem.children > 0 {
+      lines += labelled(
+        "also", "\(Self.plural(problem.children, "problem")) \(problem.children == 1 ? "follows" : "follow") from it")
+    }
     return lines + labelled("next", problem.next)
   }
 
@@ -71,23 +74,29 @@ extension Screen {
       let rest = status.overrides.count > 1 ? ", …" : ""
       parts.append(marked("\(Self.plural(status.overrides.count, "override")) (\(who)\(rest))", .override))
     }
+    if status.alarms.active > 0 { parts.append(Self.plural(status.alarms.active, "unacknowledged alarm")) }
     if status.alarms.acked > 0 { parts.append(Self.plural(status.alarms.acked, "acknowledged alarm")) }
     if status.alarms.shelved > 0 { parts.append(Self.plural(status.alarms.shelved, "shelved alarm")) }
     guard !parts.isEmpty else { return [] }
-    let isAlarms = status.alarms.acked + status.alarms.shelved > 0
+    let isAlarms = status.alarms.active + status.alarms.acked + status.alarms.shelved > 0
     parts.append("details: twinctl \(isAlarms ? "alarms" : "override")")
     parts[0] = "also active: " + parts[0]
     return joined(parts, indent: 3)
   }
 
+  func counts(_ points: API.PointCounts) -> String {
+    "\(points.total): \(points.fresh) fresh, \(points.stale) stale, \(points.absent) absent, "
+      + "\(points.never) never read"
+  }
+
   private func details(_ status: API.Status) -> [String] {
-    let points = status.points
-    var lines = labelled(
-      "points", "\(points.total): \(points.fresh) fresh, \(points.stale) stale, \(points.absent) absent, \(points.never) never read")
-    lines += labelled("alarms", "\(status.alarms.active) active, \(status.alarms.acked) acknowledged, \(status.alarms.shelved) shelved")
+    var lines = labelled("points", counts(status.points))
+    lines += labelled(
+      "alarms", "\(status.alarms.active) active, \(status.alarms.acked) acknowledged, \(status.alarms.shelved) shelved")
     let ceiling = status.modeCeiling.map { ", at most \($0)" } ?? ""
     lines += labelled("mode", "\(status.mode)\(ceiling) · \(Self.plural(status.leasesOpen, "lease")) open")
-    lines += labelled("pack", "\(status.pack.version) \(status.pack.signed ? "signed" : "unsigned"), \(status.pack.digest)")
+    lines += labelled(
+      "pack", "\(status.pack.version) \(status.pack.signed ? "signed" : "unsigned"), \(status.pack.digest)")
     let offset = status.clock.offsetS.map { ", off by \(Self.number($0)) s" } ?? ", offset not measured"
     lines += labelled("clock", (status.clock.trusted ? "synchronised" : "not synchronised") + offset)
     if let last = status.lastDecision { lines += labelled("decided", "\(last.id), \(ago(last.ageS))") }
@@ -97,7 +106,9 @@ extension Screen {
       lines += labelled("store", "\(Self.number(store.sizeMb)) MB\(free)\(oldest)")
     }
     var process = "twind \(status.version), up \(Self.span(status.uptimeS))"
-    if let used = status.process { process += ", \(Self.number(used.rssMb)) MB resident, \(Self.number(used.cpuS)) s of CPU" }
+    if let used = status.process {
+      process += ", \(Self.number(used.rssMb)) MB resident, \(Self.number(used.cpuS)) s of CPU"
+    }
     return lines + labelled("daemon", process)
   }
 }

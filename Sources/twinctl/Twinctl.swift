@@ -27,12 +27,13 @@ struct Twinctl: ParsableCommand {
       try command.run()
     } catch {
       let status = exitCode(for: error)
-      if status == .validationFailure, wantsJSON(CommandLine.arguments) {
+      // A verb that ends by an exit code has said what there is to say.
+      if !(error is ExitCode), status == .validationFailure, wantsJSON(CommandLine.arguments) {
         let problem = APIProblem(
           status: 400, code: "cli.usage", title: "the command line is not understood", cause: message(for: error),
           next: "twinctl --help")
         Stream.out(Session.json(problem, at: Stream.now))
-        Glibc.exit(ExitStatus.usage.rawValue)
+        Glibc.exit(ExitMeaning.usage.rawValue)
       }
       exit(withError: error)
     }

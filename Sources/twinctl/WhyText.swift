@@ -4,8 +4,11 @@ import TwinCore
 extension Screen {
   static let barCells = 9
   static let barsMax = 5
+  /// A phrase longer than this is cut; `--full` has it whole.
+  static let textMax = 40
 
-  /// A recorded decision: what is so, the sentence, what moved it beside what limited it, the alternative, the author.
+  /// A recorded decision: what is so, the sentence, what moved it beside what limited it, the alternative, the
+  /// author.
   func why(_ decision: API.Decision, full: Bool = false) -> [String] {
     var lines = joined(outcome(decision), indent: 2)
     lines += wrapped(decision.reason, width: style.width)
@@ -25,7 +28,8 @@ extension Screen {
       ],
       decisions.decisions.map {
         [
-          $0.id, time($0.at), $0.point, Self.quantity($0.value), $0.actor, "\($0.disposition), \($0.outcome)", $0.reason,
+          $0.id, time($0.at), $0.point, Self.quantity($0.value), $0.actor, "\($0.disposition), \($0.outcome)",
+          $0.reason,
         ]
       })
   }
@@ -68,38 +72,47 @@ extension Screen {
     guard !all.isEmpty else { return [] }
     var rows = all
     if !full, all.count > Self.barsMax {
-      let ranked = all.enumerated().sorted { ($1.element.effect.magnitude, $0.offset) < ($0.element.effect.magnitude, $1.offset) }
+      let ranked = all.enumerated().sorted {
+        ($1.element.effect.magnitude, $0.offset) < ($0.element.effect.magnitude, $1.offset)
+      }
       rows = ranked.prefix(Self.barsMax).map(\.element)
       let rest = ranked.dropFirst(Self.barsMax).map(\.element)
       rows.append(
         API.Contribution(
-          cause: "", text: "\(rest.count) more", effect: rest.reduce(0) { $0 + $1.effect }, unit: rest[0].unit))
+          cause: "", text: "\(rest.count) more", effect: rest.reduce(0) { $0 + $1.effect }, unit: rest[0].unit,
+          against: rest.reduce(0) { $0 + $1.effect } * all.reduce(0) { $0 + $1.effect } < 0))
     }
     let sum = all.reduce(0) { $0 + $1.effect }
-    let effects = rows.map { plain(Self.signed(Self.rounded($0.effect), $0.unit)) }
-    let total = plain(Self.signed(Self.rounded(sum), all[0].unit))
-    let texts = rows.map { cut($0.text, 40) }
+    // More digits pretend to know; fewer would show a small step as none.
+    let places = rows.allSatisfy { $0.effect.magnitude < 0.1 } ? 4 : 2
+    func effect(_ value: Double, _ unit: String) -> String {
+      plain("\(Self.signed(value, places: places)) \(Self.symbol(unit))")
+    }
+    let effects = rows.map { effect($0.effect, $0.unit) }
+    let total = effect(sum, all[0].unit)
+    let others = 2 + 3 + 2 + Self.barCells + 10 + (effects.map(Self.width).max() ?? 0)
+    let texts = rows.map { cut($0.text, min(Self.textMax, max(12, style.width - others))) }
     let (textWidth, effectWidth) = (
       (texts.map(Self.width).max() ?? 0), (effects + [total]).map(Self.width).max() ?? 0
     )
     let most = rows.map(\.effect.magnitude).max() ?? 0
     var lines = rows.indices.map { row in
-      let cells = most > 0 ? max(1, Int((rows[row].effect.magnitude / most * Double(Self.barCells)).rounded())) : 0
-      let bar = String(repeating: rows[row].against ? "░" : "█", count: cells) + (rows[row].against ? "   against" : "")
+      let share = most > 0 ? rows[row].effect.magnitude / most : 0
+      let cells = Int((share * Double(Self.barCells)).rounded())
+      let bar =
+        String(repeating: rows[row].against ? "░" : "█", count: cells)
+        + (rows[row].against && cells > 0 ? "   against" : "")
       return "  \(Self.padded(texts[row], textWidth))   \(Self.padded(effects[row], effectWidth, right: true))  \(bar)"
     }
     lines.append("  \(Self.padded("sum", textWidth))   \(Self.padded(total, effectWidth, right: true))")
     return lines
   }
 
-  /// Effects in hundredths: more digits pretend to know.
-  private static func rounded(_ value: Double) -> Double { abs(value) < 0.01 ? value : (value * 100).rounded() / 100 }
-
   private func limits(_ decision: API.Decision, full: Bool) -> [String] {
     let label = 8
     let values = decision.rules.map { $0.value.map(Self.number) ?? "no value" }.map(plain)
     let valueWidth = values.map(Self.width).max() ?? 0
-    let texts = decision.rules.map { cut($0.text, 40) }
+    let texts = decision.rules.map { cut($0.text, min(Self.textMax, max(12, style.width - label - valueWidth - 42))) }
     let textWidth = texts.map(Self.width).max() ?? 0
     let closest = decision.rules.firstIndex { $0.result == "pass" }
     var lines = decision.rules.indices.map { row in
@@ -108,7 +121,8 @@ extension Screen {
       if row == closest, decision.rules.count > 1 { result += " (closest)" }
       if full, let margin = rule.margin { result += ", margin \(Self.amount(margin, rule.unit ?? "1"))" }
       let head = Self.padded(row == 0 ? "limits" : "", label)
-      return "\(head)\(Self.padded(texts[row], textWidth))  \(Self.padded(values[row], valueWidth, right: true))  \(result)"
+      return
+        "\(head)\(Self.padded(texts[row], textWidth))  \(Self.padded(values[row], valueWidth, right: true))  \(result)"
     }
     lines.append("\(Self.padded("binding", label))\(decision.binding ?? "none")")
     return lines
@@ -118,7 +132,8 @@ extension Screen {
     let without = baseline.without.map(Self.uncertain).joined(separator: ", ")
     let with = baseline.with.map(Self.uncertain).joined(separator: ", ")
     let simulation = baseline.simulation.map { ", sim \($0)" } ?? ""
-    return "next \(Self.span(baseline.horizonS)) \(without) instead of \(with)  (baseline: \(baseline.text)\(simulation))"
+    return
+      "next \(Self.span(baseline.horizonS)) \(without) instead of \(with)  (baseline: \(baseline.text)\(simulation))"
   }
 
   private func madeBy(_ decision: API.Decision, full: Bool) -> [String] {
@@ -129,8 +144,11 @@ extension Screen {
     } else {
       parts.append(decision.actor)
     }
-    if let inputs = decision.digests?.inputs { parts.append("inputs \(inputs.prefix(4))…") }
-    if let age = decision.inputsAgeS { parts.append("inputs \(Self.span(age)) old") }
+    let inputs = [
+      decision.digests?.inputs.map { "\($0.prefix(4))…" }, decision.inputsAgeS.map { "\(Self.span($0)) old" },
+    ]
+    let known = inputs.compactMap { $0 }
+    if !known.isEmpty { parts.append("inputs \(known.joined(separator: ", "))") }
     if !full { parts.append("full trace: twinctl why \(decision.id) --full") }
     parts[0] = Self.padded("made by", 9) + parts[0]
     return joined(parts, indent: 9)

@@ -1,7 +1,6 @@
 import Collectors
 import Modbus
 import Seams
-import Synchronization
 import Testing
 import TwinCore
 
@@ -32,7 +31,7 @@ struct BusTests {
     #expect(frames.list[0].values[99] == 99 && frames.list[0].values[49] == 49)
     let second = Int64(1_500_000_000)
     #expect(fake.requests.filter { $0.at.nanoseconds > second }.count <= 2 * (frames.list.count - 1))
-    #expect(fake.state.withLock { $0.opened.count } == 1)
+    #expect(fake.opened.count == 1)
     #expect(try #require(bus.status(of: "meter")).holes.count == 10)
 
     let again = FakeDevice(JumpingClock(seconds: 3))
@@ -90,7 +89,7 @@ struct BusTests {
     fake.change { $0.exceptions = [1: code] }
     let (frames, bus) = await play([device(registers(0..<10))], fake)
     #expect(frames.list.count >= 5 && frames.list.allSatisfy { $0.qualities.allSatisfy { $0 == .failed } })
-    #expect(fake.state.withLock { $0.opened.count } == 1)
+    #expect(fake.opened.count == 1)
     let status = try #require(bus.status(of: "meter"))
     #expect(status.holes.isEmpty && status.lastFault?.kind == .exception(code))
     #expect(fake.requests.count <= frames.list.count)
@@ -125,7 +124,7 @@ struct BusTests {
     fake.change { $0.refusesConnections = true }
     let (frames, bus) = await play([device(registers(0..<10))], fake)
     #expect(frames.list.count >= 299 && frames.list.allSatisfy { $0.qualities.allSatisfy { $0 == .failed } })
-    let opened = fake.state.withLock { $0.opened }
+    let opened = fake.opened
     #expect((12...22).contains(opened.count), "\(opened.count) attempts")
     guard case .waiting = try #require(bus.status(of: "meter")).link else { return }
   }
@@ -179,16 +178,35 @@ struct BusTests {
     #expect(try #require(bus.status(of: "meter")).texts == ["serial": "SN7!"])
   }
 
-  @Test("one in a hundred rates: a fast group is not held up by a long one")
+  @Test("a fast group is not held up by a long one, nor the long one starved")
   func urgency() async {
     let fake = FakeDevice(JumpingClock(seconds: 20), transactionNanoseconds: 20_000_000)
     let devices = [
-      device("fast", registers(0..<1, everyMs: 100)), device("long", unit: 2, registers(0..<10_000, everyMs: 10_000)),
+      device("long", unit: 2, registers(0..<10_000, everyMs: 10_000)), device("fast", registers(0..<1, everyMs: 100)),
     ]
     let (frames, bus) = await play(devices, fake)
-    #expect(frames.list.filter { $0.group == 0 }.count >= 180)
-    #expect(frames.list.filter { $0.group == 1 }.count >= 1)
+    #expect(frames.list.filter { $0.group == 1 }.count >= 180)
+    #expect(frames.list.contains { $0.group == 0 })
     #expect(bus.status(of: "fast")?.pollsSkipped == 0)
+  }
+
+  @Test("points at addresses that no request can name are absent, and harm nobody")
+  func impossible() async {
+    let fake = FakeDevice(JumpingClock(seconds: 2))
+    let points =
+      registers(0..<2) + registers(-1..<0) + registers(65_536..<65_537)
+      + [RegisterPoint(name: "end", table: .holding, address: 65_535, type: .uint32)]
+    let (frames, _) = await play([device(points)], fake)
+    #expect(frames.list.allSatisfy { $0.qualities == [.good, .good, .absent, .absent, .absent] })
+  }
+
+  @Test("a table that the device does not have: absent, and not asked again")
+  func noTable() async {
+    let fake = FakeDevice(JumpingClock(seconds: 5))
+    let input = RegisterPoint(name: "input", table: .input, address: 7, type: .uint16)
+    let (frames, _) = await play([device(registers(0..<2) + [input])], fake)
+    #expect(frames.list.allSatisfy { $0.qualities == [.good, .good, .absent] })
+    #expect(fake.requests.filter { $0.pdu[0] == 4 }.count == 1)
   }
 }
 
@@ -208,7 +226,9 @@ struct WriteTests {
     fake.change(prepare)
     let bus = makeBus(
       [device([Self.setpoint(sequence)])], link: fake.link(), clock: fake.clock, policy: policy, frames: Frames())
-    return (await bus.perform(WriteTransaction(device: "meter", point: "setpoint", value: value)), fake)
+    return (
+      await bus.claimWritePort()!.perform(WriteTransaction(device: "meter", point: "setpoint", value: value)), fake
+    )
   }
 
   @Test("a sequence is written in order, and verified by reading back")
@@ -267,9 +287,11 @@ struct WriteTests {
     #expect(fault.kind == .writesForbidden)
     let bus = makeBus(
       [device(registers(0..<1))], link: fake.link(), clock: fake.clock, policy: .never, frames: Frames())
+    let port = bus.claimWritePort()!
+    #expect(bus.claimWritePort() == nil, "there is one right to write")
     for function: UInt8 in [5, 6, 15, 16] {
       let fault = await #expect(throws: BusFault.self) {
-        try await bus.writeRegisters(device: "meter", function: function, address: 1, [1])
+        try await port.writeRegisters(device: "meter", function: function, address: 1, [1])
       }
       #expect(fault?.kind == .writesForbidden)
     }
@@ -278,27 +300,48 @@ struct WriteTests {
 
   @Test("a write waits for at most one request of a long poll")
   func priority() async throws {
-    let clock = JumpingClock(seconds: 100)
-    let fake = FakeDevice(clock, transactionNanoseconds: 5_000_000)
+    let clock = JumpingClock(seconds: 2000)
+    let fake = FakeDevice(clock, transactionNanoseconds: 5_000_000, blocksMicroseconds: 200)
     let frames = Frames()
     let points = registers(100..<10_100, everyMs: 1000) + [Self.setpoint([RegisterStep(address: 10, value: nil)])]
     let bus = makeBus([device(points)], link: fake.link(), clock: clock, frames: frames)
-    let before = Mutex<[Int]>([])
+    let waits = Tally()
+    let port = bus.claimWritePort()!
     await withTaskGroup(of: Void.self) { group in
       group.addTask {
-        await run(bus) { before.withLock { $0.count } >= 50 }
+        await run(bus) { waits.sorted.count >= 50 }
       }
       for index in 0..<50 {
         while fake.requests.isEmpty { await Task.yield() }
         let asked = fake.requests.count
-        let result = await bus.perform(WriteTransaction(device: "meter", point: "setpoint", value: Double(index)))
+        let result = await port.perform(WriteTransaction(device: "meter", point: "setpoint", value: Double(index)))
         let place = fake.requests.lastIndex { $0.pdu[0] == 6 } ?? 0
         #expect(result.outcome == .verified)
-        before.withLock { $0.append(place - asked) }
+        waits.add(place - asked)
       }
     }
     // `asked` is read before the call, so one more request may start and one finish before the ticket stands.
-    let waits = before.withLock { $0.sorted() }
-    #expect(waits[25] <= 2, "\(waits)")
+    #expect(waits.sorted[25] <= 2, "\(waits.sorted)")
+  }
+
+  @Test("a write goes before read-backs and technicians who came earlier")
+  func overtaking() async {
+    let fake = FakeDevice(JumpingClock(seconds: 100), blocksMicroseconds: 3000)
+    let points = registers(100..<130) + [Self.setpoint([RegisterStep(address: 10, value: nil)])]
+    let bus = makeBus([device(points)], link: fake.link(), clock: fake.clock, frames: Frames())
+    let port = bus.claimWritePort()!
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { _ = await bus.diagnose(device: "meter") }
+      for address in 100..<130 {
+        group.addTask { _ = try? await bus.readPoint(device: "meter", point: "r\(address)") }
+      }
+      while fake.requests.count < 3 { await Task.yield() }
+      let asked = fake.requests.count
+      let result = await port.perform(WriteTransaction(device: "meter", point: "setpoint", value: 4))
+      let place = fake.requests.firstIndex { $0.pdu[0] == 6 } ?? .max
+      #expect(result.outcome == .verified)
+      #expect(place - asked <= 2, "request \(place), \(asked) were out when it came")
+    }
+    #expect(fake.requests.count > 60)
   }
 }

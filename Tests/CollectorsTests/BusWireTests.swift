@@ -39,10 +39,11 @@ struct BusWireTests {
     setpoint.write = WriteProfile(
       function: 16, sequence: [RegisterStep(address: 0, value: nil)], tolerance: 0, readbackMs: 100)
     let (bus, frames) = start(peer, [setpoint])
+    let port = try #require(bus.claimWritePort())
     await run(bus) {
-      let result = await bus.perform(WriteTransaction(device: "meter", point: "r0", value: 7))
+      let result = await port.perform(WriteTransaction(device: "meter", point: "r0", value: 7))
       if case .unsent = result.outcome {} else { Issue.record("\(result)") }
-      try? await bus.writeRegisters(device: "meter", function: 6, address: 0, [7])
+      try? await port.writeRegisters(device: "meter", function: 6, address: 0, [7])
       _ = await bus.diagnose(device: "meter")
       return frames.list.count >= 3
     }
@@ -57,11 +58,12 @@ struct BusWireTests {
     setpoint.write = WriteProfile(
       function: 16, sequence: [RegisterStep(address: 4, value: nil)], tolerance: 0, readbackMs: 60)
     let (bus, _) = start(peer, [setpoint], policy: .allowed)
-    let good = await bus.perform(WriteTransaction(device: "meter", point: "r4", value: -1.5))
+    let port = try #require(bus.claimWritePort())
+    let good = await port.perform(WriteTransaction(device: "meter", point: "r4", value: -1.5))
     #expect(good.outcome == .verified && good.reading?.registers == [0xBFC0, 0])
     #expect(try peer.writeRequests() == 1)
     try peer.say("fault ack-only")
-    let bad = await bus.perform(WriteTransaction(device: "meter", point: "r4", value: 3))
+    let bad = await port.perform(WriteTransaction(device: "meter", point: "r4", value: 3))
     #expect(bad.outcome == .mismatch && bad.reading?.value == -1.5)
   }
 

@@ -17,7 +17,8 @@ final class FaultPeer {
     let python = unsafe getenv("TWIND_TEST_PYTHON").map { unsafe String(cString: $0) } ?? root + "/.venv/bin/python"
     var down: [Int32] = [0, 0]
     var up: [Int32] = [0, 0]
-    try #require(unsafe pipe2(&down, O_CLOEXEC) == 0 && pipe2(&up, O_CLOEXEC) == 0)
+    try #require(unsafe pipe(&down) == 0 && pipe(&up) == 0)
+    for end in down + up { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
     var wiring = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&wiring)
     unsafe posix_spawn_file_actions_adddup2(&wiring, down[0], 0)
@@ -26,7 +27,7 @@ final class FaultPeer {
     var child: pid_t = 0
     let started = unsafe posix_spawn(&child, python, &wiring, nil, &words, nil)
     unsafe posix_spawn_file_actions_destroy(&wiring)
-    for word in unsafe words { unsafe free(word) }
+    unsafe words.forEach { unsafe free($0) }
     close(down[0])
     close(up[1])
     try #require(started == 0, "cannot start \(python): make the test venv, or set TWIND_TEST_PYTHON")
@@ -38,7 +39,7 @@ final class FaultPeer {
     close(commands)
     close(answers)
     kill(process, SIGTERM)
-    unsafe waitpid(process, nil, 0)
+    waitpid(process, nil, 0)
   }
 
   @discardableResult

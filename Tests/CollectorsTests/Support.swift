@@ -65,17 +65,22 @@ final class FakeDevice: Sendable {
   let state = Mutex(State())
   let clock: JumpingClock
   let transactionNanoseconds: Int64
+  /// How long a transaction really blocks its thread.
+  let blocksMicroseconds: UInt32
 
-  init(_ clock: JumpingClock, transactionNanoseconds: Int64 = 1_000_000) {
+  init(_ clock: JumpingClock, transactionNanoseconds: Int64 = 1_000_000, blocksMicroseconds: UInt32 = 0) {
     (self.clock, self.transactionNanoseconds) = (clock, transactionNanoseconds)
+    self.blocksMicroseconds = blocksMicroseconds
   }
 
   func link() -> sending FakeLink { FakeLink(self) }
   func change(_ body: (inout State) -> Void) { state.withLock { body(&$0) } }
+  var opened: [Uptime] { state.withLock { $0.opened } }
   var requests: [(unit: UInt8, pdu: [UInt8], at: Uptime)] { state.withLock { $0.requests } }
 
   func answer(unit: UInt8, pdu: [UInt8], timeoutMs: Int) throws(LinkFault) -> [UInt8] {
     clock.spend(transactionNanoseconds)
+    if blocksMicroseconds > 0 { usleep(blocksMicroseconds) }
     let answer: [UInt8]? = state.withLock { state in
       state.requests.append((unit, pdu, clock.uptime))
       if state.silentUnits.contains(unit) { return nil }
@@ -139,6 +144,14 @@ final class Frames: Sendable {
   var learned: [String: [UInt8]] { facts.withLock { $0 } }
 }
 
+/// Numbers from several tasks.
+final class Tally: Sendable {
+  private let numbers = Mutex<[Int]>([])
+
+  func add(_ number: Int) { numbers.withLock { $0.append(number) } }
+  var sorted: [Int] { numbers.withLock { $0.sorted() } }
+}
+
 /// Runs the bus until `isDone`, or gives up after half a minute.
 func run(_ bus: Bus, until isDone: @escaping @Sendable () async -> Bool) async {
   await withTaskGroup(of: Void.self) { group in
@@ -160,7 +173,13 @@ func registers(_ range: Range<Int>, everyMs: Int = 1000, prefix: String = "r") -
 }
 
 func device(
-  _ id: String = "meter", unit: UInt8 = 1, _ points: [RegisterPoint], port: UInt16 = 502, timeoutMs: Int = 1000,
+  unit: UInt8 = 1, _ points: [RegisterPoint], port: UInt16 = 502, timeoutMs: Int = 1000
+) -> Device {
+  device("meter", unit: unit, points, port: port, timeoutMs: timeoutMs)
+}
+
+func device(
+  _ id: String, unit: UInt8 = 1, _ points: [RegisterPoint], port: UInt16 = 502, timeoutMs: Int = 1000,
   gapMergeMax: Int? = nil
 ) -> Device {
   Device(

@@ -184,6 +184,26 @@ import TwinCore
     #expect(Set(stats.badBodies.map(\.row)) == ["frames 3", "ticks 5", "decisions 7", "facts f2"])
   }
 
+  @Test("goes on beside a damaged layout, under a version of its own")
+  func damagedLayout() throws {
+    var store: SiteStore? = try site.open()
+    for (second, scale) in [(1, 0.1), (2, 0.2)] as [(Int64, Double)] {
+      try store?.register(.test(scales: [scale]), at: .second(second))
+      try store?.append(.test(at: second, values: [scale]))
+      try store?.commit()
+    }
+    try store?.database.execute("UPDATE layouts SET body = zeroblob(20) WHERE version = 2")
+    store = nil
+    let again = try site.open()
+    #expect(try again.register(.test(scales: [0.2]), at: .second(3)) == 3)
+    try again.append(.test(at: 3, values: [3]))
+    try again.commit()
+    let all = Instant.second(0)..<Instant.second(9)
+    #expect(try again.read(points: ["g0.0"], effective: all)[0].samples.map(\.value) == [0.1, 3])
+    #expect(try again.latest(points: ["g0.0"])[0]?.value == 3)
+    #expect(try again.stats().badBodies.map(\.row) == ["layouts 2"])
+  }
+
   @Test("falls back to the newest checkpoint that is whole, and keeps a bounded number")
   func checkpoints() throws {
     var limits = StoreLimits()

@@ -228,7 +228,8 @@ struct LinkFaultTests {
 
   @Test(arguments: Framing.allCases)
   func slowDribbleEndsAtTheDeadline(_ framing: Framing) throws {
-    // Whole it would take 259 x 100 ms, with a byte always on its way; the server's sentence comes first only if we gave up.
+    // Whole it would take 259 x 100 ms, with a byte always on its way; the server's sentence comes first only if we
+    // gave up.
     let rig = try Rig(framing, ["dribble:ms=100"])
     expectFault(.timeout) { _ = try rig.link.holding(0, 125, ms: 450) }
     #expect(!rig.link.isOpen)

@@ -62,9 +62,10 @@ private final class Plant {
   }
 }
 
-/// Asks until it works; ends with the test run's own limit.
+/// Asks until it works, for as long as a busy machine may need.
 private func eventually(_ what: Comment, _ body: () throws -> Bool) {
-  for _ in 0..<1000 {
+  let end = ContinuousClock.now + .seconds(30)
+  while .now < end {
     if (try? body()) == true { return }
     pause(ms: 10)
   }
@@ -198,7 +199,7 @@ struct ModbusServerTests {
       do throws(LinkFault) {
         try link.open(timeoutMs: patientMs)
         return false
-      } catch { return error.kind == .unreachable }
+      } catch { return error.kind == .unreachable && error.message.contains("refused") }
     }
     plant.server.replug()
     eventually("it does not come back") {

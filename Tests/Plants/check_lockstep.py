@@ -83,7 +83,10 @@ def device(runner, *options, port=None):
     try:
         yield running
     finally:
-        if running.process.poll() is None:
+        running.process.terminate()
+        try:
+            running.process.communicate(timeout=EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
             running.process.kill()
             running.process.wait()
 

@@ -121,6 +121,9 @@ let waterHeat = 4_186.0
   @Test func `the coil is a counterflow exchanger`() {
     let equal = Hall.effectiveHeat(airStream: 1_000, waterStream: 1_000, conductance: 1_000, difference: 10)
     #expect((equal - 5_000).magnitude < 1e-6)
+    let half = Hall.effectiveHeat(airStream: 1_000, waterStream: 2_000, conductance: 1_000, difference: 10)
+    let decay = Elementary.exp(-0.5)
+    #expect((half - 10_000 * (1 - decay) / (1 - decay / 2)).magnitude < 1e-6)
     let endless = Hall.effectiveHeat(airStream: 1_000, waterStream: 1e12, conductance: 2_000, difference: 10)
     #expect((endless - 10_000 * (1 - Elementary.exp(-2))).magnitude < 1e-4)
     #expect(Hall.effectiveHeat(airStream: 1_000, waterStream: 0, conductance: 2_000, difference: 10) == 0)

@@ -3,7 +3,8 @@ import TwinCore
 import TwinGraph
 
 private let nodes = [
-  GraphNode(id: "lyon", type: .site), GraphNode(id: "chiller-1", type: .asset), GraphNode(id: "comp-1", type: .component),
+  GraphNode(id: "lyon", type: .site), GraphNode(id: "chiller-1", type: .asset),
+  GraphNode(id: "comp-1", type: .component),
   GraphNode(id: "hall-a", type: .asset), GraphNode(id: "meter-1", type: .asset), GraphNode(id: "anna", type: .person),
   GraphNode(id: "f-gas", type: .regulation), GraphNode(id: "grid", type: .contract),
   GraphNode(id: "chiller-1.power", type: .sensor),
@@ -119,6 +120,7 @@ private let edges = [
     let edges = (0..<100_000).map { GraphEdge("n\($0)", .feeds, "n\($0 + 1)") }
     let nodes = (0...100_000).map { GraphNode(id: "n\($0)", type: .asset) }
     #expect(TwinGraph.problems(of: nodes, edges: edges).isEmpty)
-    #expect(TwinGraph.problems(of: nodes, edges: edges + [GraphEdge("n100000", .feeds, "n0")]).first?.path.count == 100_002)
+    #expect(
+      TwinGraph.problems(of: nodes, edges: edges + [GraphEdge("n100000", .feeds, "n0")]).first?.path.count == 100_002)
   }
 }

@@ -241,7 +241,8 @@ private struct Parser {
       let names = Expression.Function.allCases.map(\.rawValue)
       throw ExpressionFault(
         "unknown_function", at: offset, "there is no function \"\(name)\"",
-        nearest(to: name, among: names).map { "did you mean \"\($0)\"?" } ?? "there are \(names.joined(separator: ", "))")
+        nearest(to: name, among: names).map { "did you mean \"\($0)\"?" }
+          ?? "there are \(names.joined(separator: ", "))")
     }
     var arguments: [Expression] = []
     if token.kind != .symbol(")") {

@@ -29,7 +29,8 @@ struct ExpressionCompiler {
     case (.truth, .truth): break
     case (.number(let unit), .bare), (.number(let unit), .number), (.number(let unit), .si):
       part = try convert(part, to: unit, at: expression.offset)
-    case (.choice(let symbols), .symbol(let name)): part.steps = [.constant(try value(of: name, in: symbols, at: part.offset))]
+    case (.choice(let symbols), .symbol(let name)):
+      part.steps = [.constant(try value(of: name, in: symbols, at: part.offset))]
     case (.choice(let symbols), .choice(let own)) where symbols == own: break
     default:
       let name =
@@ -176,7 +177,8 @@ struct ExpressionCompiler {
     case (.number(let unit), .number) where a.type.isAffine && b.type.isAffine:
       guard kind == .subtract else {
         throw ExpressionFault(
-          "unit_mismatch", at: at, "two temperatures cannot be added", "add a difference, written with K, as in \"+ 2 K\"")
+          "unit_mismatch", at: at, "two temperatures cannot be added",
+          "add a difference, written with K, as in \"+ 2 K\"")
       }
       return make(a, try convert(b, to: unit, at: b.offset), .number(unit.difference))
     case (.number(let unit), _) where a.type.isAffine:
@@ -265,7 +267,8 @@ extension ExpressionCompiler {
       for argument in arguments { parts.append(try numeric(argument)) }
       // The first unit that is named holds for all; where none is, the first quantity.
       let leader =
-        parts.first { if case .number = $0.type { true } else { false } } ?? parts.first { $0.type != .bare } ?? parts[0]
+        parts.first { if case .number = $0.type { true } else { false } } ?? parts.first { $0.type != .bare }
+        ?? parts[0]
       var steps: [Formula.Step] = []
       var type = leader.type
       for (position, part) in parts.enumerated() {
@@ -288,7 +291,8 @@ extension ExpressionCompiler {
       }
       guard let root = inner.type.dimension?.squareRoot else {
         throw ExpressionFault(
-          "unit_mismatch", at: inner.offset, "\(inner.type.shown) has no square root", "divide by a quantity of the same unit first")
+          "unit_mismatch", at: inner.offset, "\(inner.type.shown) has no square root",
+          "divide by a quantity of the same unit first")
       }
       return Part(steps: try inSI(inner).steps + [.squareRoot], type: .si(root), offset: at)
     case .exp, .ln:
@@ -339,10 +343,11 @@ extension ExpressionCompiler {
         throw mismatch(part.type, .number(unit), at: at)
       }
       if let value = part.constant {
-        part.steps = [.constant(conversion(value))]
+        part.steps = [.constant(conversion.apply(value))]
       } else if own != unit {
-        let zero = own.isAffine ? conversion(0) : 0
-        part.steps += Self.scaling(by: conversion(1) - zero, inverse: unit.difference.convert(1, to: own.difference))
+        let zero = own.isAffine ? conversion.apply(0) : 0
+        part.steps += Self.scaling(
+          by: conversion.apply(1) - zero, inverse: unit.difference.convert(1, to: own.difference))
         if zero != 0 { part.steps += [.constant(zero), .add] }
       }
     case .si(let dimension):
@@ -360,7 +365,8 @@ extension ExpressionCompiler {
     guard case .number(let unit) = part.type else { return part }
     guard let factor = unit.siFactor else {
       throw ExpressionFault(
-        "unit_mismatch", at: part.offset, "\(unit.ucum) cannot be part of a product", "divide by a quantity of the same unit first")
+        "unit_mismatch", at: part.offset, "\(unit.ucum) cannot be part of a product",
+        "divide by a quantity of the same unit first")
     }
     var part = part
     if let value = part.constant {

@@ -78,12 +78,12 @@ extension UnitCode {
       "K", "W/m2", "W/K", "W/(m2.K)", "J/K", "Pa", "N", "J", "kg", "kg/m3", "W", "A", "V", "Ohm", "lx", "Hz", "kg/s",
       "m3/s", "m/s", "m", "m2", "m3", "s", "1", "EUR", "EUR/m3", "[pH]",
     ]
-    let scaled = [
+    let scaled: [(String, Double)] = [
       ("kJ/(kg.K)", 1000.0), ("kJ/kg", 1000), ("A.h", 3600), ("uS/cm", 1e-4), ("kW.h/m2", 3.6e6),
       ("EUR/kW.h", 1 / 3.6e6), ("EUR/kW", 1e-3), ("EUR/h", 1 / 3600), ("EUR/t", 1e-3), ("kg{CO2}/kW.h", 1 / 3.6e6),
     ]
     var anchors: [Dimension: (unit: UnitCode, factor: Double)] = [:]
-    for (code, factor) in coherent.map({ ($0, 1.0) }) + scaled {
+    for (code, factor) in coherent.map({ ($0, 1.0) as (String, Double) }) + scaled {
       guard let unit = UnitCode(ucum: code) else { preconditionFailure("the units table has no \(code)") }
       anchors[unit.dimension] = (unit, factor)
     }

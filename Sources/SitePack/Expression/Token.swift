@@ -1,5 +1,4 @@
 import TwinCore
-import YAML
 
 /// Why an expression cannot be used. `offset` counts Unicode scalars from its beginning.
 struct ExpressionFault: Error, Hashable {
@@ -43,7 +42,8 @@ struct Tokenizer {
     var tokenizer = Tokenizer(text)
     guard tokenizer.scalars.count <= Token.textLengthMax else {
       throw ExpressionFault(
-        "too_long", at: 0, "the expression has more than \(Token.textLengthMax) characters", "split it by a derived point")
+        "too_long", at: 0, "the expression has more than \(Token.textLengthMax) characters",
+        "split it by a derived point")
     }
     var tokens: [Token] = []
     repeat { tokens.append(try tokenizer.next()) } while tokens[tokens.count - 1].kind != .end
@@ -115,7 +115,8 @@ struct Tokenizer {
   private mutating func unit() throws(ExpressionFault) -> UnitCode? {
     var start = at
     while self[start] == " " { start += 1 }
-    guard let first = self[start], first.isLetter || first == "%" || first == "[" || first == "{" || (first == "/" && start == at)
+    guard let first = self[start],
+      first.isLetter || first == "%" || first == "[" || first == "{" || (first == "/" && start == at)
     else { return nil }
     var end = start
     var depth = 0
@@ -139,10 +140,7 @@ struct Tokenizer {
     if first == "/" { return nil }
     let word = String(String.UnicodeScalarView(run.prefix { $0 != "(" && $0 != "." }))
     if ["and", "or", "not"].contains(word) { return nil }
-    let near = nearest(to: word, among: UnitCode.all.map(\.ucum))
-    throw ExpressionFault(
-      "unknown_unit", at: start, "unit \"\(word)\" is not known",
-      near.map { "did you mean \"\($0)\"?" } ?? "use a UCUM code, as kW, Cel or K/min")
+    throw ExpressionFault("unknown_unit", at: start, "unit \"\(word)\" is not known", UnitHint.text(for: word))
   }
 }
 

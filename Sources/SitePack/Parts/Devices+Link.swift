@@ -27,7 +27,8 @@ extension PackLoader {
     var unit = link.integer("unit", in: 1...255) ?? 1
     if (248...254).contains(unit) {
       problems.add(
-        .error, "pack.out_of_range", at: link.mark(of: "unit"), "unit \(unit) is reserved", "units are 1 to 247, or 255")
+        .error, "pack.out_of_range", at: link.mark(of: "unit"), "unit \(unit) is reserved", "units are 1 to 247, or 255"
+      )
       unit = 1
     }
     var timing = Timing()
@@ -46,7 +47,8 @@ extension PackLoader {
     guard let host = link.text("host") else { return nil }
     guard !host.isEmpty, host.utf8.count <= 253, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
       problems.add(
-        .error, "pack.bad_name", at: link.mark(of: "host"), "\"\(shortened(host))\" is no host", "write a name or an address")
+        .error, "pack.bad_name", at: link.mark(of: "host"), "\"\(shortened(host))\" is no host",
+        "write a name or an address")
       return nil
     }
     return isRTU ? .rtuOverTCP(host: host, port: UInt16(port)) : .tcp(host: host, port: UInt16(port))
@@ -61,12 +63,14 @@ extension PackLoader {
         .error, "pack.out_of_range", at: link.mark(of: "baud"), "\(baud) baud is no usual speed",
         "write one of \(rates.map(String.init).joined(separator: ", "))")
     }
-    let parity = link.word("parity", ["none": .none, "even": .even, "odd": .odd] as [String: LinkAddress.Parity]) ?? .even
+    let parity =
+      link.word("parity", ["none": .none, "even": .even, "odd": .odd] as [String: LinkAddress.Parity]) ?? .even
     let stopBits = link.integer("stop_bits", in: 1...2) ?? (parity == .none ? 2 : 1)
     guard let port = link.text("port") else { return nil }
     guard port.hasPrefix("/"), !port.contains("\0"), port.utf8.count <= 255 else {
       problems.add(
-        .error, "pack.bad_name", at: link.mark(of: "port"), "\"\(shortened(port))\" is no path", "write a full path, as /dev/ttyUSB0")
+        .error, "pack.bad_name", at: link.mark(of: "port"), "\"\(shortened(port))\" is no path",
+        "write a full path, as /dev/ttyUSB0")
       return nil
     }
     return .serial(path: port, baud: baud, parity: parity, stopBits: stopBits)

@@ -37,7 +37,8 @@ extension PackLoader {
       checkOverlaps(profile.points.compactMap(\.draft))
       if profiles.updateValue(profile, forKey: profile.name) != nil {
         problems.add(
-          .error, "pack.duplicate_name", at: section.mark(of: "profile"), "profile \"\(profile.name)\" is given in two files",
+          .error, "pack.duplicate_name", at: section.mark(of: "profile"),
+          "profile \"\(profile.name)\" is given in two files",
           "rename one")
       }
     }
@@ -49,7 +50,8 @@ extension PackLoader {
     func unknown(_ name: String, _ key: String, _ draft: PointDraft) {
       let near = nearest(to: name, among: byName.keys)
       problems.add(
-        .error, "pack.unknown_point", at: draft.mark, "\(key) of \(draft.register.name) names \"\(shortened(name))\", no point of the profile",
+        .error, "pack.unknown_point", at: draft.mark,
+        "\(key) of \(draft.register.name) names \"\(shortened(name))\", no point of the profile",
         near.map { "did you mean \"\($0)\"?" } ?? "name a point of the same profile")
     }
     for draft in drafts {
@@ -57,7 +59,8 @@ extension PackLoader {
         if let scale = byName[name] {
           if scale.register.type != .scaleFactor {
             problems.add(
-              .error, "pack.wrong_type", at: draft.mark, "scale_from of \(draft.register.name) names \(name), which is no sunssf",
+              .error, "pack.wrong_type", at: draft.mark,
+              "scale_from of \(draft.register.name) names \(name), which is no sunssf",
               "give \(name) the type sunssf")
           }
         } else {
@@ -123,7 +126,7 @@ extension PackLoader {
     let isSafety = section.bool("sis") ?? false
     let overrides = section.section("points", name: "points of \(key.raw)")
     guard let name, let profile = profiles[name] else {
-      _ = overrides
+      for key in ["byte_order", "word_order", "every"] { _ = section.node(key) }
       section.close()
       if let name {
         let near = nearest(to: name, among: profiles.keys)
@@ -133,7 +136,9 @@ extension PackLoader {
       }
       return
     }
-    let drafts = overridden(profile, by: overrides, device: key.raw)
+    var defaults = profile.defaults
+    defaults.read(section)
+    let drafts = overridden(profile, by: overrides, defaults, device: key.raw)
     section.close()
     for draft in drafts where draft.register.write != nil && (isSafety || draft.isSafety) {
       problems.add(
@@ -158,6 +163,10 @@ extension PackLoader {
   private func enter(_ draft: DeviceDraft) {
     for point in draft.points {
       let id = "\(draft.device.id).\(point.register.name)"
+      guard !point.register.type.isText else {
+        scope.points[id] = Scope.Entry(index: Self.noIndex, kind: point.kind)
+        continue
+      }
       let index = PointIndex(points.count)
       points.append(
         PointEntry(
@@ -176,9 +185,14 @@ extension PackLoader {
   }
 
   /// The profile's points, those that the device changes read anew from both texts.
-  private func overridden(_ profile: Profile, by overrides: Section?, device: String) -> [PointDraft] {
+  private func overridden(
+    _ profile: Profile, by overrides: Section?, _ defaults: ProfileDefaults, device: String
+  ) -> [PointDraft] {
     let drafts = profile.points.compactMap { point -> PointDraft? in
-      guard let node = overrides?.node(point.name) else { return point.draft }
+      guard let node = overrides?.node(point.name) else {
+        guard defaults != profile.defaults else { return point.draft }
+        return Section(point.node, name: point.name, problems).flatMap { PointDraft.read(point.name, $0, defaults) }
+      }
       do throws(YAMLFault) {
         let (own, base) = (try node.mapping, try point.node.mapping)
         var keys = Set(own.entries.map(\.key.raw))
@@ -186,7 +200,7 @@ extension PackLoader {
         if keys.contains("ref") || keys.contains("wire") { keys.formUnion(["ref", "wire"]) }
         let merged = Mapping(base.entries.filter { !keys.contains($0.key.raw) } + own.entries, at: own.mark)
         let section = Section(merged, name: "\(device).\(point.name)", problems)
-        return PointDraft.read(point.name, section, profile.defaults)
+        return PointDraft.read(point.name, section, defaults)
       } catch {
         problems.add(error)
         return nil

@@ -32,7 +32,8 @@ extension RegisterType {
       guard let lowest = needed("bit", 0...15, nil), let width = needed("width", 1...16, 1) else { return nil }
       guard lowest + width <= 16 else {
         section.problems.add(
-          .error, "pack.out_of_range", at: section.mark(of: "width"), "\(width) bits from bit \(lowest) leave the register",
+          .error, "pack.out_of_range", at: section.mark(of: "width"),
+          "\(width) bits from bit \(lowest) leave the register",
           "bits count from 0, the least significant, to 15")
         return nil
       }
@@ -79,7 +80,8 @@ extension RegisterPoint {
     if type.isText || type == .scaleFactor {
       for key in ["scale", "offset", "scale_from", "unit", "range", "symbols", "accuracy"] where section.has(key) {
         section.problems.add(
-          .error, "pack.key_not_for_type", at: section.mark(of: key), "\"\(key)\" means nothing for this type of \(section.name)",
+          .error, "pack.key_not_for_type", at: section.mark(of: key),
+          "\"\(key)\" means nothing for this type of \(section.name)",
           "delete it")
       }
     }
@@ -101,7 +103,8 @@ extension RegisterPoint {
       accuracy = value
       if value < 0 {
         section.problems.add(
-          .error, "pack.out_of_range", at: section.mark(of: "accuracy"), "an accuracy is not negative", "give one standard deviation")
+          .error, "pack.out_of_range", at: section.mark(of: "accuracy"), "an accuracy is not negative",
+          "give one standard deviation")
         accuracy = 0
       }
     }
@@ -115,7 +118,8 @@ extension RegisterPoint {
     guard let inner = section.section("symbols") else { return }
     if !type.isInteger || type.registers > 1 || type == .bool {
       section.problems.add(
-        .error, "pack.key_not_for_type", at: inner.mark, "symbols need a type of one register, as enum16", "change the type")
+        .error, "pack.key_not_for_type", at: inner.mark, "symbols need a type of one register, as enum16",
+        "change the type")
       return
     }
     var names: Set<String> = []
@@ -124,7 +128,8 @@ extension RegisterPoint {
       do throws(YAMLFault) {
         let number = try key.integer(in: -32_768...65_535)
         let name = try value.scalar.text
-        guard Identifier.isName(name), !["and", "or", "not", "true", "false"].contains(name), names.insert(name).inserted
+        guard Identifier.isName(name), !["and", "or", "not", "true", "false"].contains(name),
+          names.insert(name).inserted
         else {
           section.problems.add(
             .error, "pack.bad_name", at: value.mark, "\"\(shortened(name))\" is no name for a state, or given twice",

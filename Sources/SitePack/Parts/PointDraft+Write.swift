@@ -17,7 +17,7 @@ extension PointDraft {
     if let why = whyUnwritable {
       section.problems.add(
         .error, "pack.not_writable", at: section.mark(of: "access"), "\(section.name) cannot be written: \(why)",
-        "write the whole register as a point of its own, or make it access: r")
+        "make it access: r, or declare a point that can be written")
       return
     }
     let allowed: [Int] = register.table == .coil ? [5, 15] : register.type.registers == 1 ? [6, 16] : [16]
@@ -50,7 +50,8 @@ extension PointDraft {
   }
 
   private var whyUnwritable: String? {
-    if register.table == .input || register.table == .discrete { return "a \(register.table.rawValue) is read-only" }
+    if register.table == .input { return "input registers are read-only" }
+    if register.table == .discrete { return "discrete inputs are read-only" }
     if register.scaleFrom != nil { return "its scale is another register" }
     if register.scale < 0 { return "its scale is negative" }
     switch register.type {
@@ -83,7 +84,7 @@ extension PointDraft {
       step.close()
       if let address, let value { steps.append(RegisterStep(address: address, value: UInt16(value))) }
     }
-    if items.count > Self.stepsMax || steps.count { $0.value == nil } != 1 {
+    if items.count > Self.stepsMax || steps.count(where: { $0.value == nil }) != 1 {
       section.problems.add(
         .error, "pack.bad_sequence", at: section.mark(of: "sequence"),
         "a sequence has the word setpoint once, and at most \(Self.stepsMax) steps",
@@ -113,7 +114,8 @@ extension PointDraft {
       write.tolerance = tolerance
       if tolerance < 0 {
         section.problems.add(
-          .error, "pack.out_of_range", at: inner.mark(of: "tolerance"), "a tolerance is not negative", "give a positive one")
+          .error, "pack.out_of_range", at: inner.mark(of: "tolerance"), "a tolerance is not negative",
+          "give a positive one")
         write.tolerance = 0
       }
     }
@@ -132,7 +134,8 @@ extension PointDraft {
     guard let address, let timeout, let refresh else { return nil }
     guard timeout % seconds == 0, refresh % seconds == 0, refresh * 2 <= timeout else {
       section.problems.add(
-        .error, "pack.out_of_range", at: section.mark, "a watchdog of \(DurationText.exact(nanoseconds: timeout)) refreshed every \(DurationText.exact(nanoseconds: refresh))",
+        .error, "pack.out_of_range", at: section.mark,
+        "a watchdog of \(DurationText.exact(nanoseconds: timeout)) refreshed every \(DurationText.exact(nanoseconds: refresh))",
         "give whole seconds, and refresh at least twice in the timeout")
       return nil
     }

@@ -36,7 +36,7 @@ struct PointDraft {
 }
 
 /// What a profile says once for all its points.
-struct ProfileDefaults {
+struct ProfileDefaults: Equatable {
   var order = RegisterOrder()
   var everyNanoseconds: Int64 = 1_000_000_000
   var registersPerRequestMax = 125
@@ -44,10 +44,15 @@ struct ProfileDefaults {
 
   init() {}
 
-  init(_ section: Section) {
+  /// What a device says for all its points in place of its profile.
+  mutating func read(_ section: Section) {
     if let word = section.word("byte_order", Self.orders) { order.bytesLittle = word }
     if let word = section.word("word_order", Self.orders) { order.wordsLittle = word }
     if let every = section.duration("every", in: PointDraft.everyRange) { everyNanoseconds = every }
+  }
+
+  init(_ section: Section) {
+    read(section)
     if let count = section.integer("max_regs_per_read", in: 1...125) { registersPerRequestMax = count }
     gapMergeMax = section.integer("gap_merge", in: 0...125)
     section.close()
@@ -78,7 +83,8 @@ extension PointDraft {
     let isStill = section.text("access").map { access -> Bool in
       if access != "r", access != "rw" {
         section.problems.add(
-          .error, "pack.unknown_word", at: section.mark(of: "access"), "\"\(shortened(access))\" is no access of \(section.name)",
+          .error, "pack.unknown_word", at: section.mark(of: "access"),
+          "\"\(shortened(access))\" is no access of \(section.name)",
           "write r or rw")
       }
       return access != "rw"
@@ -98,7 +104,8 @@ extension PointDraft {
     guard let place, let type else { return nil }
     guard place.address + (place.table.isBits ? 1 : type.registers) <= 65_536 else {
       section.problems.add(
-        .error, "pack.out_of_range", at: place.mark, "\(name) takes \(type.registers) registers from \(place.address), past 65535",
+        .error, "pack.out_of_range", at: place.mark,
+        "\(name) takes \(type.registers) registers from \(place.address), past 65535",
         "check the address and the type")
       return nil
     }
@@ -128,7 +135,8 @@ extension PointDraft {
       return nil
     case (.some, .some(let wire)):
       section.problems.add(
-        .error, "pack.two_addresses", at: wire.mark, "\(section.name) has both \"ref\" and \"wire\"", "keep one of the two")
+        .error, "pack.two_addresses", at: wire.mark, "\(section.name) has both \"ref\" and \"wire\"",
+        "keep one of the two")
       return nil
     case (.some(let node), nil):
       return section.integer("ref", in: 1...465_536).flatMap { address(ofReference: $0, at: node.mark, section) }
@@ -164,7 +172,8 @@ extension PointDraft {
     guard let place = place(section) else { return nil }
     guard place.table == .holding else {
       section.problems.add(
-        .error, "pack.wrong_table", at: place.mark, "\(section.name) is no holding register", "only holding registers are written")
+        .error, "pack.wrong_table", at: place.mark, "\(section.name) is no holding register",
+        "only holding registers are written")
       return nil
     }
     return place.address

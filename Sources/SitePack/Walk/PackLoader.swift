@@ -36,6 +36,9 @@ final class PackLoader {
   /// Points of all devices and derived ones: what one gateway can serve, with room.
   static let pointsMax = 20_000
 
+  /// Of text points: they are read and shown, but the kernel has no place for them.
+  static let noIndex = PointIndex(-1)
+
   static let files = [
     "site.yaml", "devices.yaml", "graph.yaml", "envelopes.yaml", "intents.yaml", "tariffs.yaml", "policies.yaml",
     "alarms.yaml", "derived.yaml",
@@ -43,9 +46,11 @@ final class PackLoader {
 
   func load(_ files: [PackFile]) {
     for file in files.sorted(by: { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }) { parse(file) }
-    for path in ["site.yaml", "devices.yaml"] where documents[path] == nil && !files.contains(where: { $0.path == path }) {
+    for path in ["site.yaml", "devices.yaml"]
+    where documents[path] == nil && !files.contains(where: { $0.path == path }) {
       problems.add(
-        .error, "pack.missing_file", at: start(of: path), "the pack has no \(path)", "every pack has site.yaml and devices.yaml")
+        .error, "pack.missing_file", at: start(of: path), "the pack has no \(path)",
+        "every pack has site.yaml and devices.yaml")
     }
     site = top("site.yaml").flatMap { SiteInfo.read($0, zoneExists: zoneExists) }
     readProfiles()
@@ -88,7 +93,8 @@ final class PackLoader {
       let found = try Node.documents(in: file.bytes, file: file.path)
       if found.count > 1 {
         problems.add(
-          .error, "pack.many_documents", at: found[1].mark, "\(file.path) has \(found.count) documents", "keep one, without ---")
+          .error, "pack.many_documents", at: found[1].mark, "\(file.path) has \(found.count) documents",
+          "keep one, without ---")
       }
       documents[file.path] = found.first
     } catch {
@@ -108,7 +114,13 @@ final class PackLoader {
 
   /// A point by its id.
   func point(_ scalar: Scalar) -> PointEntry? {
-    if let entry = scope.points[scalar.raw] { return points[entry.index.position] }
+    if let entry = scope.points[scalar.raw] {
+      if entry.index != Self.noIndex { return points[entry.index.position] }
+      problems.add(
+        .error, "pack.wrong_type", at: scalar.mark, "\(scalar.raw) is text: no number stands for it",
+        "name another point")
+      return nil
+    }
     let fault = scope.unknown(scalar.raw, at: 0)
     problems.add(.error, "pack.unknown_point", at: scalar.mark, fault.message, fault.hint)
     return nil

@@ -1,27 +1,27 @@
-import TwinCore
-import YAML
+package import TwinCore
+package import YAML
 
 /// A mapping with a closed set of keys: each key that is asked for becomes known, and `close` reports the others.
 ///
 /// Reading never stops: a wrong value is reported and given as nil.
-final class Section {
+package final class Section {
   /// For people, as in `unknown key "x" in NAME`.
-  let name: String
-  let mark: Mark
-  let problems: ProblemList
+  package let name: String
+  package let mark: Mark
+  package let problems: ProblemList
   private let values: [String: Node]
   /// As they stand in the text.
-  let pairs: [Mapping.Entry]
+  package let pairs: [Mapping.Entry]
   private var known: Set<String> = []
 
-  init(_ mapping: Mapping, name: String, _ problems: ProblemList) {
+  package init(_ mapping: Mapping, name: String, _ problems: ProblemList) {
     (self.name, mark, self.problems) = (name, mapping.mark, problems)
     values = Dictionary(mapping.entries.map { ($0.key.raw, $0.value) }, uniquingKeysWith: { first, _ in first })
     pairs = mapping.entries
   }
 
   /// Nil, and a problem, where no mapping stands.
-  convenience init?(_ node: Node, name: String, _ problems: ProblemList) {
+  package convenience init?(_ node: Node, name: String, _ problems: ProblemList) {
     do throws(YAMLFault) {
       self.init(try node.mapping, name: name, problems)
     } catch {
@@ -31,7 +31,7 @@ final class Section {
   }
 
   /// Reports every key that nobody asked for.
-  func close() {
+  package func close() {
     for key in pairs.map(\.key) where !known.contains(key.raw) {
       let near = nearest(to: key.raw, among: known)
       problems.add(
@@ -40,17 +40,17 @@ final class Section {
     }
   }
 
-  func has(_ key: String) -> Bool { values[key] != nil }
+  package func has(_ key: String) -> Bool { values[key] != nil }
 
   /// Where the key stands; the section itself where it does not.
-  func mark(of key: String) -> Mark { pairs.first { $0.key.raw == key }?.key.mark ?? mark }
+  package func mark(of key: String) -> Mark { pairs.first { $0.key.raw == key }?.key.mark ?? mark }
 
-  func node(_ key: String) -> Node? {
+  package func node(_ key: String) -> Node? {
     known.insert(key)
     return values[key]
   }
 
-  func require(_ key: String, _ hint: String = "") {
+  package func require(_ key: String, _ hint: String = "") {
     known.insert(key)
     guard values[key] == nil else { return }
     problems.add(.error, "pack.missing_key", at: mark, "\(name) has no \"\(key)\"", hint)
@@ -58,12 +58,12 @@ final class Section {
 
   // MARK: scalars
 
-  func scalar(_ key: String) -> Scalar? { read(key) { node throws(YAMLFault) in try node.scalar } }
-  func text(_ key: String) -> String? { read(key) { node throws(YAMLFault) in try node.scalar.text } }
-  func bool(_ key: String) -> Bool? { read(key) { node throws(YAMLFault) in try node.scalar.bool } }
-  func number(_ key: String) -> Double? { read(key) { node throws(YAMLFault) in try node.scalar.double } }
+  package func scalar(_ key: String) -> Scalar? { read(key) { node throws(YAMLFault) in try node.scalar } }
+  package func text(_ key: String) -> String? { read(key) { node throws(YAMLFault) in try node.scalar.text } }
+  package func bool(_ key: String) -> Bool? { read(key) { node throws(YAMLFault) in try node.scalar.bool } }
+  package func number(_ key: String) -> Double? { read(key) { node throws(YAMLFault) in try node.scalar.double } }
 
-  func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+  package func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
     read(key) { node throws(YAMLFault) in try node.scalar.integer(in: range) }
   }
 
@@ -74,12 +74,12 @@ final class Section {
   }
 
   /// One of a fixed set of words.
-  func word<Choice: RawRepresentable & CaseIterable>(_ key: String, _ type: Choice.Type) -> Choice?
+  package func word<Choice: RawRepresentable & CaseIterable>(_ key: String, _ type: Choice.Type) -> Choice?
   where Choice.RawValue == String {
     word(key, Dictionary(uniqueKeysWithValues: Choice.allCases.map { ($0.rawValue, $0) }))
   }
 
-  func word<Value>(_ key: String, _ choices: [String: Value]) -> Value? {
+  package func word<Value>(_ key: String, _ choices: [String: Value]) -> Value? {
     guard let text = text(key), let scalar = scalar(key) else { return nil }
     if let choice = choices[text] { return choice }
     let near = nearest(to: text, among: choices.keys)
@@ -90,7 +90,7 @@ final class Section {
   }
 
   /// Nanoseconds of `500 ms`, `2s`, `15min`, within `range`.
-  func duration(_ key: String, in range: ClosedRange<Int64> = 1...Self.yearNanoseconds) -> Int64? {
+  package func duration(_ key: String, in range: ClosedRange<Int64> = 1...Section.yearNanoseconds) -> Int64? {
     guard let scalar = scalar(key) else { return nil }
     guard let value = DurationText.parse(scalar.raw) else {
       problems.add(
@@ -108,23 +108,22 @@ final class Section {
     return value
   }
 
-  static let yearNanoseconds: Int64 = 366 * 86_400 * 1_000_000_000
+  package static let yearNanoseconds: Int64 = 366 * 86_400 * 1_000_000_000
 
   /// A UCUM code.
-  func unit(_ key: String) -> UnitCode? {
+  package func unit(_ key: String) -> UnitCode? {
     guard let scalar = scalar(key) else { return nil }
     if let unit = UnitCode(ucum: scalar.raw) { return unit }
-    let near = nearest(to: scalar.raw, among: UnitCode.all.map(\.ucum))
     problems.add(
       .error, "pack.unknown_unit", at: scalar.mark, "unit \"\(shortened(scalar.raw))\" is not known",
-      near.map { "did you mean \"\($0)\"?" } ?? "use a UCUM code, as kW, Cel or m3/h")
+      UnitHint.text(for: scalar.raw))
     return nil
   }
 
   /// A bare number in `unit`, or a quantity that converts to it.
-  func quantity(_ key: String, in unit: UnitCode) -> Double? { node(key).flatMap { quantity($0, in: unit) } }
+  package func quantity(_ key: String, in unit: UnitCode) -> Double? { node(key).flatMap { quantity($0, in: unit) } }
 
-  func quantity(_ node: Node, in unit: UnitCode) -> Double? {
+  package func quantity(_ node: Node, in unit: UnitCode) -> Double? {
     do throws(YAMLFault) {
       let scalar = try node.scalar
       guard let quantity = try parsed(scalar) else { return nil }
@@ -140,36 +139,37 @@ final class Section {
   }
 
   /// A number with or without a unit; nil where the unit is unknown, which is reported.
-  func parsed(_ scalar: Scalar) throws(YAMLFault) -> (value: Double, unit: UnitCode?)? {
+  package func parsed(_ scalar: Scalar) throws(YAMLFault) -> (value: Double, unit: UnitCode?)? {
     do throws(UnitFault) {
       let quantity = try Quantity.parse(scalar.raw)
       return (quantity.value, quantity.unit)
     } catch {
       guard let word = error.unit else { return (try scalar.double, nil) }
-      let near = nearest(to: word, among: UnitCode.all.map(\.ucum))
       problems.add(
         .error, "pack.unknown_unit", at: scalar.mark, "unit \"\(shortened(word))\" is not known",
-        near.map { "did you mean \"\($0)\"?" } ?? "use a UCUM code, as kW, Cel or m3/h")
+        UnitHint.text(for: word))
       return nil
     }
   }
 
   // MARK: collections
 
-  func list(_ key: String) -> [Node]? { read(key) { node throws(YAMLFault) in try node.sequence } }
+  package func list(_ key: String) -> [Node]? { read(key) { node throws(YAMLFault) in try node.sequence } }
 
-  func section(_ key: String, name: String? = nil) -> Section? {
+  package func section(_ key: String, name: String? = nil) -> Section? {
     node(key).flatMap { Section($0, name: name ?? "\(key) of \(self.name)", problems) }
   }
 
   /// The entries of a mapping whose keys are names that the pack invents. `check` tells what a name must be.
-  func entries(_ key: String, _ check: (String) -> Bool = { Identifier.isName($0) }) -> [(key: Scalar, value: Node)] {
+  package func entries(_ key: String, _ check: (String) -> Bool = { Identifier.isName($0) }) -> [(
+    key: Scalar, value: Node
+  )] {
     guard let node = node(key) else { return [] }
     do throws(YAMLFault) { return Self.entries(of: try node.mapping, problems, check) } catch { problems.add(error) }
     return []
   }
 
-  static func entries(
+  package static func entries(
     of mapping: Mapping, _ problems: ProblemList, _ check: (String) -> Bool
   ) -> [(key: Scalar, value: Node)] {
     mapping.entries.compactMap { entry in

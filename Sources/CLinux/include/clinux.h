@@ -1,0 +1,21 @@
+// What Linux offers and Swift's Glibc module does not show: feature-test macros, variadics and function-like macros.
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <pthread.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// 1 when the kernel says that UTC is synchronised (adjtimex(2)), else 0.
+int clinux_clock_synchronised(void);
+
+// Names the thread for ps(1) and top(1); at most 15 bytes are kept.
+void clinux_thread_name(pthread_t thread, const char *name);
+
+// Who is on the other end of a unix socket (unix(7), SO_PEERCRED). 0, or -1 with errno.
+int clinux_peer_credentials(int fd, uid_t *uid, gid_t *gid, pid_t *pid);
+
+// The supplementary groups of the peer when it connected (SO_PEERGROUPS). Their number, or -1 with errno; at most `max`.
+int clinux_peer_groups(int fd, gid_t *groups, int max);
+
+#endif

@@ -1,0 +1,105 @@
+import Collectors
+import FeatureStore
+import Guard
+import Seams
+import SiteKernel
+import SitePack
+import StatusAPI
+import TwinCore
+
+extension EdgeDaemon {
+  /// Looks at what nobody else watches, and keeps the list of problems true. Once a second.
+  func watch() async {
+    let glance = await control.view { kernel in StaleGlance(kernel) }
+    for bus in buses { watch(bus, glance) }
+    let now = gatewayClock.instant
+    set(
+      !siteClock.isTrusted && site.info.time == nil,
+      Problem(
+        id: "clock", code: "clock.untrusted", severity: .warning, title: "the clock is not synchronised",
+        cause: "the system does not say that UTC is right", effect: "schedules and tariffs are not followed; control goes on",
+        next: "chronyc sources -v, or timedatectl", since: now))
+    let floor = configuration.freeFloorBytes
+    let shortage = try? await keeper.with { (store) throws(StoreError) in store.shortage(floor: floor) }
+    if let shortage = shortage ?? nil {
+      set(
+        true,
+        Problem(
+          id: "store.space", code: shortage.code, severity: .warning, title: "the disk is nearly full",
+          cause: shortage.message, effect: "recording stops when it is full, and then nothing is written to the plant",
+          next: shortage.remedy, since: now))
+    } else {
+      health.clear("store.space")
+    }
+    set(
+      journal.dropped > 0,
+      Problem(
+        id: "store.dropped", code: "store.dropped", severity: .warning, title: "records were dropped",
+        cause: "\(journal.dropped) ticks waited for the disk too long", effect: "replay has gaps there; decisions are all recorded",
+        next: "check the disk, then restart the daemon to clear this", since: now))
+    set(
+      site.seal == nil && configuration.mode != .observe,
+      Problem(
+        id: "pack.unsigned", code: "pack.unsigned", severity: .warning, title: "the pack is not signed",
+        cause: site.ceilingReason ?? "", effect: "the site runs in observe: nothing is written",
+        next: "twinctl pack sign \(configuration.pack)", since: now))
+  }
+
+  private func set(_ isOn: Bool, _ problem: @autoclosure () -> Problem) {
+    let made = problem()
+    if isOn { health.raise(made) } else { health.clear(made.id) }
+  }
+
+  private func watch(_ bus: Bus, _ glance: StaleGlance) {
+    let statuses = bus.statuses
+    let place = bus.address.text
+    let linkID = "link.\(place)"
+    let isDown = statuses.contains { if case .waiting = $0.link { true } else { false } }
+    let now = gatewayClock.instant
+    let hasSeveral = statuses.count > 1
+    set(
+      isDown && hasSeveral,
+      Problem(
+        id: linkID, code: "link.unreachable", severity: .alarm, title: "\(place) does not answer",
+        cause: statuses.compactMap(\.lastFault?.message).first ?? "the connection cannot be opened",
+        effect: "\(statuses.count) devices behind it are silent; \(glance.effect(of: statuses.map(\.device), site))",
+        next: "check the cable and the device's power, then: twinctl collect test \(statuses[0].device)", since: now))
+    for status in statuses {
+      var since = now
+      if let good = status.lastGood { since = min(now, good) }
+      let isSilent = if case .silent = status.unit { true } else { isDown }
+      set(
+        isSilent && (status.lastGood != nil || status.failures > 0),
+        Problem(
+          id: "device.\(status.device)", code: "device.silent", severity: .alarm, title: "\(status.device) not answering",
+          cause: status.lastFault?.message ?? "no reply from unit \(status.unitNumber) on \(place)",
+          effect: glance.effect(of: [status.device], site),
+          next: "check its power and wiring, then: twinctl collect test \(status.device)", since: since,
+          root: isDown && hasSeveral ? linkID : nil))
+    }
+  }
+}
+
+/// Which points are not fresh and which setpoints stand at their fallback, between two beats.
+struct StaleGlance: Sendable {
+  private var stale: [Bool]
+  private var held: [PointIndex]
+
+  init(_ kernel: borrowing SiteKernel) {
+    let now = kernel.image.now
+    stale = kernel.image.states.map { !$0.quality.hasValue || now > $0.freshUntil }
+    held = []
+    for (position, envelope) in kernel.definition.envelopes.enumerated()
+    where kernel.safety.memory[position].isFallingBack { held.append(envelope.point) }
+  }
+
+  /// In the plant's terms.
+  func effect(of devices: [String], _ site: Commissioned) -> String {
+    let points = site.pack.pack.points
+    let count = points.indices.count { stale[$0] && points[$0].device.map(devices.contains) ?? false }
+    let safe = held.map { site.id($0) }
+    var text = "\(count) points stale"
+    if !safe.isEmpty { text += "; at their fallback: " + safe.joined(separator: ", ") }
+    return text
+  }
+}
