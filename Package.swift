@@ -104,7 +104,8 @@ let package = Package(
     program(
       "twinctl",
       [
-        "FeatureStore", "Harnesses", "Provenance", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", arguments,
+        "FeatureStore", "Harnesses", "Provenance", "Seams", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore",
+        arguments,
       ]),
     tests("YAMLTests", ["YAML", "TwinCore"]),
     tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"]),

@@ -86,8 +86,9 @@ public struct PolicyRouter: Sendable {
     for position in policies.indices {
       let policy = policies[position]
       guard image.now >= nextAt[position], speaks(position, image) else { continue }
-      nextAt[position] = image.now.advanced(byNanoseconds: policy.periodNanoseconds)
+      // A policy that cannot read its inputs speaks as soon as it can, not a period later.
       guard let value = policy.rule.value(at: date, { image.usable($0) }) else { continue }
+      nextAt[position] = image.now.advanced(byNanoseconds: policy.periodNanoseconds)
       proposals.append(
         Proposal(
           point: policy.target, value: value, actor: .policy(Int32(position)),

@@ -3,6 +3,7 @@ import Collectors
 import FeatureStore
 import Guard
 import Provenance
+import Seams
 import SiteKernel
 import SitePack
 import Sodium
@@ -33,7 +34,7 @@ struct Commissioned: Sendable {
   static func load(_ configuration: EdgeConfiguration) throws(EdgeFault) -> Commissioned {
     let files: [PackFile]
     do throws(ProvenanceFault) { files = try PackReader.read(configuration.pack) } catch { throw EdgeFault(error) }
-    let result = Pack.load(files, zoneExists: { zone($0) != nil })
+    let result = Pack.load(files, zoneExists: { SystemFiles.timeZone($0) != nil })
     guard let pack = result.pack else {
       let errors = result.problems.filter { $0.severity == .error }
       throw EdgeFault(
@@ -41,7 +42,7 @@ struct Commissioned: Sendable {
         remedy: "twinctl pack check \(configuration.pack)")
     }
     let (seal, reason) = try trust(files, pack.site.qualifiedID, configuration)
-    guard let rules = zone(pack.site.timeZone) else {
+    guard let rules = SystemFiles.timeZone(pack.site.timeZone) else {
       throw EdgeFault(
         "no_timezone", "time zone \(pack.site.timeZone) is not on this machine", remedy: "install package tzdata")
     }
@@ -101,14 +102,5 @@ struct Commissioned: Sendable {
       throw EdgeFault(
         "pack_broken", faults.map(\.message).joined(separator: "; "), remedy: faults.first?.remedy ?? "sign the pack again")
     }
-  }
-
-  /// The rules of a time zone from the system's files; nil for a name that has none.
-  static func zone(_ name: String) -> TimeZoneRules? {
-    let isName = name.utf8.allSatisfy { ($0 | 32) >= 97 && ($0 | 32) <= 122 || (48...57).contains($0) || "+-_/".utf8.contains($0) }
-    guard isName, !name.hasPrefix("/"), name.utf8.count <= 64,
-      let bytes = FileBytes.read("/usr/share/zoneinfo/\(name)", max: 1 << 20)
-    else { return nil }
-    return try? TimeZoneRules(tzif: bytes, name: name)
   }
 }

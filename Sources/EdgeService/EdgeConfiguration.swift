@@ -1,4 +1,4 @@
-import Glibc
+import Seams
 public import SitePack
 public import TwinCore
 import YAML
@@ -22,6 +22,8 @@ public struct EdgeConfiguration: Sendable, Equatable {
   public var bytesMax: Int64
   public var freeFloorBytes: Int64
   public var commitNanoseconds: Int64
+  /// Whether UTC is believed without the kernel's word that it is synchronised: for machines whose host keeps the time.
+  public var isClockAssumed: Bool
 
   public static let day: Int64 = 86_400_000_000_000
 
@@ -30,6 +32,7 @@ public struct EdgeConfiguration: Sendable, Equatable {
     (mode, ceiling, keys, operators, log) = (.observe, .auto, nil, nil, "info")
     (keepNanoseconds, keepDecisionsNanoseconds) = (30 * Self.day, 400 * Self.day)
     (bytesMax, freeFloorBytes, commitNanoseconds) = (2 << 30, 200 << 20, 1_000_000_000)
+    isClockAssumed = false
   }
 
   /// Reads and checks a file; all problems come at once. The environment may move paths (TWIND_PACK, TWIND_STATE, TWIND_SOCKET),
@@ -37,7 +40,7 @@ public struct EdgeConfiguration: Sendable, Equatable {
   public static func load(
     _ path: String, environment: [String: String]
   ) throws(EdgeFault) -> (configuration: EdgeConfiguration, problems: [PackProblem]) {
-    guard let bytes = FileBytes.read(path, max: 1 << 20) else {
+    guard let bytes = SystemFiles.bytes(path, max: 1 << 20) else {
       throw EdgeFault(
         "config_unreadable", "\(path) cannot be read", remedy: "check the path and that user twind may read it")
     }
@@ -69,6 +72,7 @@ public struct EdgeConfiguration: Sendable, Equatable {
     keys = section.text("keys")
     operators = section.text("operators")
     log = section.word("log", Dictionary(uniqueKeysWithValues: Self.logLevels.map { ($0, $0) })) ?? log
+    isClockAssumed = section.word("clock", ["synchronised": false, "assumed": true]) ?? false
     if let store = section.section("store") {
       keepNanoseconds = store.duration("keep") ?? keepNanoseconds
       keepDecisionsNanoseconds = store.duration("keep_decisions", in: 1...20 * Section.yearNanoseconds) ?? keepDecisionsNanoseconds
@@ -94,31 +98,11 @@ public struct EdgeConfiguration: Sendable, Equatable {
   var operatorGroup: UInt32? {
     guard let operators else { return nil }
     if let number = UInt32(operators) { return number }
-    guard let text = FileBytes.read("/etc/group", max: 1 << 20) else { return nil }
+    guard let text = SystemFiles.bytes("/etc/group", max: 1 << 20) else { return nil }
     for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
       let fields = line.split(separator: ":", omittingEmptySubsequences: false)
       if fields.count >= 3, fields[0] == operators { return UInt32(fields[2]) }
     }
     return nil
-  }
-}
-
-/// Whole small files.
-enum FileBytes {
-  /// Nil when the file cannot be read or is larger than `max`.
-  static func read(_ path: String, max: Int) -> [UInt8]? {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return nil }
-    defer { close(file) }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 65_536)
-    while true {
-      let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      guard count >= 0 else { return nil }
-      if count == 0 { return bytes }
-      bytes.append(contentsOf: chunk[..<count])
-      guard bytes.count <= max else { return nil }
-    }
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Seams
 import StatusAPI
 
 /// What the daemon itself uses (proc(5)).
@@ -10,7 +11,7 @@ struct ProcessUse: Sendable {
 
   static var now: ProcessUse {
     var use = ProcessUse()
-    let status = String(decoding: FileBytes.read("/proc/self/status", max: 1 << 16) ?? [], as: UTF8.self)
+    let status = String(decoding: SystemFiles.bytes("/proc/self/status", max: 1 << 16) ?? [], as: UTF8.self)
     for line in status.split(separator: "\n") {
       let number = Int64(line.filter { $0.isNumber }) ?? 0
       if line.hasPrefix("VmRSS:") { use.residentBytes = number * 1024 }

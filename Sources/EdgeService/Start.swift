@@ -47,7 +47,7 @@ struct Start: Sendable {
 
   /// Counts the start, and tells whether the machine was started since the last one: then the monotonic clock began anew.
   private static func countBoot(_ store: SiteStore) throws(StoreError) -> (Int64, Bool) {
-    let id = FileBytes.read("/proc/sys/kernel/random/boot_id", max: 64) ?? []
+    let id = SystemFiles.bytes("/proc/sys/kernel/random/boot_id", max: 64) ?? []
     var last: (count: Int64, id: [UInt8]) = (0, [])
     if let bytes = try store.fact(bootFact) {
       var reader = CanonicalReader(bytes)

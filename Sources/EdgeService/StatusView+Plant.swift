@@ -83,11 +83,12 @@ extension StatusView {
       wanted.map { point in
         let state = kernel.image[point]
         let meta = site.pack.pack.points[point.position]
-        let age = state.quality == .never ? nil : Double(kernel.image.now.nanoseconds(since: state.uptime)) / 1e9
+        let isSeen = state.effective != .distantPast
+        let age = !isSeen ? nil : Double(kernel.image.now.nanoseconds(since: state.uptime)) / 1e9
         let isStale = state.quality.hasValue && kernel.image.now > state.freshUntil
         var value = API.Quantity(
           state.value, unit: meta.unit, quality: state.quality,
-          at: state.quality == .never ? nil : Timestamp(state.effective), ageS: age.map { max(0, $0) })
+          at: isSeen ? Timestamp(state.effective) : nil, ageS: age.map { max(0, $0) })
         if isStale { value.quality = "stale" }
         let estimate = kernel.estimate(point)
         let envelope = kernel.safety.position(of: point)

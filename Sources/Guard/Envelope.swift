@@ -132,19 +132,18 @@ public enum Representation: Sendable, Equatable {
     case .float64: return wish
     case .float32:
       let single = Float(wish)
-      for candidate in [single, single.nextDown, single.nextUp] where candidate.isFinite {
-        let number = Double(candidate)
-        if number >= low && number <= high { return number }
-      }
-      return nil
+      return Self.within(low, high, Double(single)) ?? Self.within(low, high, Double(single.nextDown))
+        ?? Self.within(low, high, Double(single.nextUp))
     case .steps(let scale, let offset):
       guard scale > 0 else { return nil }
       let count = ((wish - offset) / scale).nearestInteger
-      for nudge in [0.0, -1.0, 1.0] {
-        let number = (count + nudge) * scale + offset
-        if number >= low && number <= high { return number }
-      }
-      return nil
+      return Self.within(low, high, count * scale + offset) ?? Self.within(low, high, (count - 1) * scale + offset)
+        ?? Self.within(low, high, (count + 1) * scale + offset)
     }
+  }
+
+  @inline(__always)
+  private static func within(_ low: Double, _ high: Double, _ number: Double) -> Double? {
+    number >= low && number <= high && number.isFinite ? number : nil
   }
 }

@@ -9,10 +9,16 @@ public struct SafetyGuard: Sendable {
   /// One for each envelope; part of every checkpoint.
   public internal(set) var memory: [EnvelopeMemory]
   private let positions: [PointIndex: Int]
+  /// By envelope: the declared value as the register holds it.
+  private let fallbackValues: [Double]
 
   public init(envelopes: [Envelope]) {
     self.envelopes = envelopes
     memory = envelopes.map { EnvelopeMemory(tokens: Double($0.writesPerDay ?? 0)) }
+    fallbackValues = envelopes.map { envelope in
+      envelope.representation.nearest(
+        to: envelope.fallback.value, low: envelope.hard.lowerBound, high: envelope.hard.upperBound) ?? envelope.fallback.value
+    }
     positions = Dictionary(envelopes.enumerated().map { ($1.point, $0) }, uniquingKeysWith: { first, _ in first })
     precondition(positions.count == envelopes.count, "a point has one envelope")
   }
@@ -24,21 +30,33 @@ public struct SafetyGuard: Sendable {
   public func check(
     _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode
   ) -> Verdict {
-    let envelope = envelopes[position]
+    judge(asked, isPerson: actor.isPerson, position, envelopes[position], memory[position], image: image, mode: mode)
+  }
+
+  /// Apart from `check`, so that the envelope is lent to the rules and not copied for each.
+  private func judge(
+    _ asked: Double, isPerson: Bool, _ position: Int, _ envelope: borrowing Envelope, _ memory: EnvelopeMemory,
+    image: borrowing PointImage, mode: Mode
+  ) -> Verdict {
     var judgement = Judgement(
-      person: actor.isPerson, asked: asked, current: image.usable(envelope.point), now: image.now, mode: mode)
-    judgement.authority(envelope, memory[position])
-    judgement.inputs(envelope, memory[position], image)
-    judgement.limits(envelope, memory[position])
-    judgement.wear(envelope, memory[position])
-    return judgement.verdict(envelope, memory[position], position: position, fallback: fallback(of: envelope, image))
+      person: isPerson, asked: asked, current: image.usable(envelope.point), now: image.now, mode: mode)
+    judgement.authority(envelope, memory)
+    judgement.inputs(envelope, image)
+    judgement.limits(envelope, memory)
+    judgement.wear(envelope, memory)
+    let fallback = fallback(of: envelope, position, image)
+    let end = judgement.end(envelope, memory, fallback: fallback)
+    return Verdict(
+      envelope: Int32(position), point: envelope.point, asked: asked, disposition: end.disposition, value: end.value,
+      binding: end.binding, isExecutable: end.leaves && judgement.executable, leaseNanoseconds: envelope.leaseNanoseconds,
+      revertValue: fallback, trace: judgement.trace)
   }
 
   /// Judges giving a point back to its fallback: allowed in every mode but `observe` and `shadow`, whatever the limits on
   /// changes say.
   public func giveBack(envelope position: Int, because rule: Rule, image: borrowing PointImage, mode: Mode) -> Verdict {
     let envelope = envelopes[position]
-    let value = fallback(of: envelope, image)
+    let value = fallback(of: envelope, position, image)
     let leaves = mode != .observe && mode != .shadow
     var trace = RuleTrace()
     trace.add(.mode, leaves ? .pass : .fail, value: Double(mode.rawValue))
@@ -69,10 +87,10 @@ public struct SafetyGuard: Sendable {
     Permit(for: verdict, decision: decision)
   }
 
-  private func fallback(of envelope: Envelope, _ image: borrowing PointImage) -> Double {
+  private func fallback(of envelope: borrowing Envelope, _ position: Int, _ image: borrowing PointImage) -> Double {
+    guard let wish = envelope.fallback.follow?.value(over: image) else { return fallbackValues[position] }
     let (low, high) = (envelope.hard.lowerBound, envelope.hard.upperBound)
-    let wish = envelope.fallback.follow?.value(over: image) ?? envelope.fallback.value
-    return envelope.representation.nearest(to: wish, low: low, high: high) ?? envelope.fallback.value
+    return envelope.representation.nearest(to: wish, low: low, high: high) ?? fallbackValues[position]
   }
 }
 
@@ -101,7 +119,7 @@ private struct Judgement {
   mutating func fail(_ rule: Rule) { if refusal == nil { refusal = rule } }
 
   /// Who may write at all.
-  mutating func authority(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+  mutating func authority(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
     trace.add(.finite, asked.isFinite ? .pass : .fail, value: asked)
     if !asked.isFinite { fail(.finite) }
 
@@ -124,31 +142,33 @@ private struct Judgement {
   }
 
   /// What must be known, and what must be true.
-  mutating func inputs(_ envelope: Envelope, _ memory: EnvelopeMemory, _ image: borrowing PointImage) {
+  mutating func inputs(_ envelope: borrowing Envelope, _ image: borrowing PointImage) {
     var missing = current == nil ? 1 : 0
-    for input in envelope.required
-    where image.usable(input.point, noOlderThanNanoseconds: input.staleNanoseconds) == nil {
+    for index in envelope.required.indices {
+      let input = envelope.required[index]
+      guard image.usable(input.point, noOlderThanNanoseconds: input.staleNanoseconds) == nil else { continue }
       missing += 1
       if envelope.whenStale == .revert { reverts = true }
     }
     trace.add(.fresh, missing == 0 ? .pass : .unknown, value: Double(missing), limit: 0, margin: -Double(missing))
     if missing > 0 { fail(.fresh) }
 
-    for (index, interlock) in envelope.interlocks.enumerated() {
-      let truth = interlock.condition.value(over: image, noOlderThanNanoseconds: interlock.staleNanoseconds)
+    for index in envelope.interlocks.indices {
+      let truth = envelope.interlocks[index].condition.value(
+        over: image, noOlderThanNanoseconds: envelope.interlocks[index].staleNanoseconds)
       let holds = truth.map { $0 != 0 } ?? false
       trace.add(
         .interlock, truth == nil ? .unknown : holds ? .pass : .fail, value: truth ?? .nan, limit: 1,
         margin: holds ? 1 : -1, index: index)
       if !holds {
         fail(.interlock)
-        if interlock.reverts { reverts = true }
+        if envelope.interlocks[index].reverts { reverts = true }
       }
     }
   }
 
   /// Where the value may lie now, and which value that makes of the wish.
-  mutating func limits(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+  mutating func limits(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
     (low, high) = (envelope.hard.lowerBound, envelope.hard.upperBound)
     let outside = asked < low || asked > high || asked.isNaN
     let nearest = asked < low || asked.isNaN ? low : asked > high ? high : (asked - low < high - asked ? low : high)
@@ -163,7 +183,12 @@ private struct Judgement {
     rest(envelope, memory)
     slew(envelope, memory)
 
-    value = envelope.representation.nearest(to: asked, low: low, high: high) ?? .nan
+    // Rounding is monotone: where the register's nearest value lies within the narrower limits it is the nearest there too.
+    if let wish, wish >= low, wish <= high {
+      value = wish
+    } else {
+      value = envelope.representation.nearest(to: asked, low: low, high: high) ?? .nan
+    }
     trace.add(.resolution, value.isNaN ? .fail : .pass, value: value)
     if value.isNaN { fail(low > high ? .rate : .resolution) }
     if isKeep, let wish { value = wish }
@@ -175,7 +200,7 @@ private struct Judgement {
     value != nil && current == value && !(memory.isPending && memory.written != value)
   }
 
-  private mutating func rest(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+  private mutating func rest(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
     guard envelope.holdNanoseconds > 0, let changedAt = memory.changedAt else {
       trace.add(.hold, .idle)
       return
@@ -188,7 +213,7 @@ private struct Judgement {
     if waits { fail(.hold) }
   }
 
-  private mutating func slew(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+  private mutating func slew(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
     guard let rate = envelope.rate else {
       trace.add(.rate, .idle)
       return
@@ -221,7 +246,7 @@ private struct Judgement {
   }
 
   /// Whether the register can bear another write.
-  mutating func wear(_ envelope: Envelope, _ memory: EnvelopeMemory) {
+  mutating func wear(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
     guard let writesPerDay = envelope.writesPerDay else {
       trace.add(.budget, .idle)
       return
@@ -232,34 +257,29 @@ private struct Judgement {
     if spent { fail(.budget) }
   }
 
-  func verdict(_ envelope: Envelope, _ memory: EnvelopeMemory, position: Int, fallback: Double) -> Verdict {
-    func make(_ disposition: Verdict.Disposition, _ value: Double, _ binding: Rule?, executable: Bool) -> Verdict {
-      Verdict(
-        envelope: Int32(position), point: envelope.point, asked: asked, disposition: disposition, value: value,
-        binding: binding, isExecutable: executable, leaseNanoseconds: envelope.leaseNanoseconds, revertValue: fallback,
-        trace: trace)
-    }
+  /// What comes of it all.
+  func end(
+    _ envelope: borrowing Envelope, _ memory: EnvelopeMemory, fallback: Double
+  ) -> (disposition: Verdict.Disposition, value: Double, binding: Rule?, leaves: Bool) {
     let refused = value.isNaN ? current ?? fallback : value
     if let refusal {
       // Too early or too often to change: what twind wrote stays, and stays leased; what was given back stays given back.
       if refusal == .hold || refusal == .budget, !person, memory.hasOpenLease, let current, current == memory.written,
         envelope.hard.contains(current)
       {
-        return make(.keep, current, refusal, executable: executable)
+        return (.keep, current, refusal, true)
       }
       let gives = reverts && (refusal == .fresh || refusal == .interlock) && !person
-      return gives
-        ? make(.revert, fallback, refusal, executable: executable)
-        : make(.refuse, refused, refusal, executable: false)
+      return gives ? (.revert, fallback, refusal, true) : (.refuse, refused, refusal, false)
     }
     // What the register rounds to what it already holds is not written again.
     let same = isKeep || shows(value, memory)
-    guard let limiting else { return make(same ? .keep : .permit, value, nil, executable: executable) }
-    if person { return make(.refuse, refused, limiting, executable: false) }
+    guard let limiting else { return (same ? .keep : .permit, value, nil, true) }
+    if person { return (.refuse, refused, limiting, false) }
     switch envelope.violation {
-    case .clamp: return make(same ? .keep : .clamp, value, limiting, executable: executable)
-    case .refuse: return make(.refuse, refused, limiting, executable: false)
-    case .revert, .local: return make(.revert, fallback, limiting, executable: executable)
+    case .clamp: return (same ? .keep : .clamp, value, limiting, true)
+    case .refuse: return (.refuse, refused, limiting, false)
+    case .revert, .local: return (.revert, fallback, limiting, true)
     }
   }
 }

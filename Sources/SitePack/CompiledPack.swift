@@ -47,8 +47,7 @@ extension Pack {
 
   /// The versions behind a decision. `pack` covers every file; `envelope`, `policy` and `model` what they name.
   ///
-  /// Canonical: an array of path and bytes for each file in byte order of paths; of the model, an array of five items for
-  /// each point.
+  /// Canonical: an array of path and bytes for each file, by byte order of paths; of the model, five items a point.
   public func digests(_ hash: Hash) -> SiteDigests {
     var digests = SiteDigests()
     digests.pack = Self.digest(of: files, hash)

@@ -33,7 +33,7 @@ public struct Pack: Sendable {
 
   /// Reads and checks all files of a pack. Total: any bytes give a result, never a trap.
   ///
-  /// `zoneExists` tells whether the tz database has a name. Files of other kinds than `.yaml`, and those below a dot, are not read.
+  /// `zoneExists` tells whether the tz database has a name. Only `.yaml` files are read, and none below a dot.
   public static func load(_ files: [PackFile], zoneExists: (String) -> Bool = { _ in true }) -> PackResult {
     withoutActuallyEscaping(zoneExists) { zoneExists in
       let loader = PackLoader(zoneExists: zoneExists)

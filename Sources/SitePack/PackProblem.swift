@@ -53,6 +53,9 @@ package final class ProblemList {
   static let problemsMax = 1000
   private var dropped = 0
 
+  /// More is wrong than is shown: names and expressions are not looked at any more, for that costs time.
+  var isFull: Bool { hasErrors && problems.count >= Self.problemsMax }
+
   package init() {}
 
   package func add(
@@ -72,6 +75,7 @@ package final class ProblemList {
 
   /// A fault of an expression, at its place inside the scalar.
   func add(_ fault: ExpressionFault, in scalar: Scalar) {
+    if fault.isConsequence { return }
     // In block text the place inside is not known: the beginning must do.
     let inside = scalar.raw.contains("\n") ? 0 : fault.offset + (scalar.isPlain ? 0 : 1)
     let mark = Mark(file: scalar.mark.file, line: scalar.mark.line, column: scalar.mark.column + inside)

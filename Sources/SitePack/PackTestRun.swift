@@ -29,7 +29,11 @@ extension Pack {
   private func run(_ test: PackTest, _ safety: SafetyGuard) -> PackTestResult {
     let image = image(of: test)
     let unit = points[test.point.position].unitSymbol
-    func shown(_ value: Double) -> String { unit.isEmpty ? "\(value)" : "\(value) \(unit)" }
+    // 68 counts of 0.1 are 6.8 to people.
+    func shown(_ value: Double) -> String {
+      let number = value.magnitude < 1e6 ? (value * 1e9).rounded() / 1e9 : value
+      return unit.isEmpty ? "\(number)" : "\(number) \(unit)"
+    }
     guard let position = safety.position(of: test.point) else {
       preconditionFailure("a test is about a point with an envelope")
     }

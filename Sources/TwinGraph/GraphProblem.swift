@@ -21,8 +21,7 @@ public struct GraphProblem: Fault, Hashable {
 }
 
 extension TwinGraph {
-  /// Everything wrong with nodes and edges: nodes first, then edges in their order, then one cycle for each edge type that
-  /// has one.
+  /// Everything wrong with nodes and edges: nodes first, then edges in their order, then one cycle for each edge type.
   public static func problems(of nodes: [GraphNode], edges: [GraphEdge]) -> [GraphProblem] {
     var types: [String: NodeType] = [:]
     var problems: [GraphProblem] = []

@@ -1,5 +1,4 @@
-/// The site as a typed graph at one moment. A value: nodes sorted by id, edges in the order of their ends, whatever order
-/// they came in.
+/// The site as a typed graph at one moment. A value: the same statements in any order make the same graph.
 public struct TwinGraph: Hashable, Sendable {
   /// By id in byte order.
   public let nodes: [GraphNode]
@@ -49,7 +48,7 @@ public struct TwinGraph: Hashable, Sendable {
     return next(position, types, direction).map { nodes[$0] }
   }
 
-  /// A shortest way from one node to another, both ends included; nil where there is none. Among equals the first in byte order.
+  /// A shortest way between two nodes, both included; nil where there is none. Of equals the first in byte order.
   public func path(
     from start: String, to end: String, along types: Set<EdgeType> = Set(EdgeType.allCases),
     _ direction: Direction = .forward

@@ -9,6 +9,8 @@ enum ExitMeaning: Int32, Sendable {
   /// Envelope, policy or lock said no; nothing was changed.
   case refused = 4
   case usage = 64
+  /// A pack or another input is wrong.
+  case input = 65
   /// twind is not running or not reachable.
   case unavailable = 69
   case bug = 70

@@ -15,7 +15,7 @@ struct Twinctl: ParsableCommand {
     subcommands: [
       StatusCommand.self, DevicesCommand.self, PointsCommand.self, WatchCommand.self, WhyCommand.self,
       EnvelopeCommand.self, OverrideCommand.self, ModeCommand.self, AlarmsCommand.self, CollectCommand.self,
-      VersionCommand.self, ExplainCommand.self,
+      ReplayCommand.self, PackCommand.self, KeysCommand.self, VersionCommand.self, ExplainCommand.self,
     ])
 
   static let release = "0.1.0"

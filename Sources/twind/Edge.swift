@@ -44,7 +44,8 @@ struct Edge: AsyncParsableCommand {
     }
     let log = Logger(label: "twind")
     do throws(EdgeFault) {
-      let daemon = try await EdgeDaemon.open(configuration, environment: environment(), log: log)
+      let daemon = try await EdgeDaemon.open(
+        configuration, environment: environment(), clock: SystemClock(assumed: configuration.isClockAssumed), log: log)
       try await serve(daemon, log)
     } catch {
       complain(error)

@@ -1,3 +1,4 @@
+import Glibc
 import Provenance
 import SiteKernel
 import SitePack
@@ -14,6 +15,9 @@ import TwinCore
     "Cel", "K/min", "kW", "mon-fri", "24:00", "if(", "(", ")", "==", "chiller-1.power", "\u{0}", "\u{FEFF}", "é", "1h",
     "0s",
   ].map { Array($0.utf8) }
+
+  /// For a long run: `TWIND_FUZZ_ROUNDS=5000`.
+  static let rounds = unsafe getenv("TWIND_FUZZ_ROUNDS").flatMap { unsafe Int(String(cString: $0)) } ?? 60
 
   static func damage(_ bytes: [UInt8], _ dice: inout Dice) -> [UInt8] {
     var bytes = bytes
@@ -40,8 +44,8 @@ import TwinCore
 
   @Test(arguments: 0..<8) func `give problems or a pack, never a trap`(part: Int) throws {
     let packs = [try shipped("demo"), try shipped("amphitheatre")]
-    for round in 0..<60 {
-      let seed = part * 1000 + round + 1
+    for round in 0..<Self.rounds {
+      let seed = part * 100_000 + round + 1
       var dice = Dice(seed)
       var pack = packs[dice.roll(2)]
       let victim = dice.roll(pack.count)

@@ -22,7 +22,7 @@ import TwinGraph
   @Test func `demo compiles to what the kernel and the collector take`() throws {
     let pack = try #require(Pack.load(try shipped("demo")).pack)
     #expect(throws: PackFault.self) { try pack.compile(timeZone: .utc, hash: testHash) }
-    let zone = try TimeZoneRules(tzif: Self.zone("Europe/Paris"), name: "Europe/Paris")
+    let zone = try TimeZoneRules(tzif: timeZoneFile("Europe/Paris"), name: "Europe/Paris")
     let compiled = try pack.compile(timeZone: zone, hash: testHash)
     let definition = compiled.definition
     #expect(definition.id == "example.demo")
@@ -100,11 +100,5 @@ import TwinGraph
     #expect(plain.policy == envelope.policy && plain.model == envelope.model)
     let tariff = try digests(changing: "tariffs.yaml")
     #expect(plain.policy != tariff.policy && plain.envelope == tariff.envelope)
-  }
-
-  static func zone(_ name: String) throws -> [UInt8] {
-    let parts = name.split(separator: "/")
-    let files = try PackReader.read("/usr/share/zoneinfo/\(parts[0])")
-    return try #require(files.first { $0.path == String(parts[1]) }).bytes
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Provenance
 import SitePack
 import TwinCore
@@ -12,6 +13,17 @@ let root =
   #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/../.."
 
 func shipped(_ name: String) throws -> [PackFile] { try PackReader.read("\(root)/site-packs/\(name)") }
+
+/// The bytes of a zone of the machine's tz database.
+func timeZoneFile(_ name: String) throws -> [UInt8] {
+  guard let file = unsafe fopen("/usr/share/zoneinfo/\(name)", "rb") else { throw NoTimeZone() }
+  defer { unsafe fclose(file) }
+  var bytes = [UInt8](repeating: 0, count: TimeZoneRules.byteCountMax)
+  let count = unsafe fread(&bytes, 1, bytes.count, file)
+  return Array(bytes[..<count])
+}
+
+struct NoTimeZone: Error {}
 
 /// A stand-in for BLAKE2b: tests need only that other bytes give another digest.
 @Sendable func testHash(_ bytes: [UInt8]) -> Digest {

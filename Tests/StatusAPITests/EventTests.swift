@@ -3,7 +3,7 @@ import TwinCore
 
 @testable import StatusAPI
 
-@Suite("Events reach those who watch")
+@Suite("Events reach those who watch", .timeLimit(.minutes(1)))
 struct EventTests {
   private let clock = HandClock()
 

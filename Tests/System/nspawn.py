@@ -4,7 +4,7 @@
     Tests/System/nspawn.py [--keep-log]
 
 A container boots this machine's own /usr with an empty, volatile rest; what `make install` puts beneath /usr and /etc lies
-over it. Inside, twind drives the simulated plant of site-packs/demo. Needs root and systemd-nspawn, and the binaries of
+over it. Inside, twind drives the simulated plant of site-packs/demo, signed with keys made for the run. Needs root and systemd-nspawn, and the binaries of
 .build-release or .build; exits with 77 and says so where one of them is missing. TWIND_TEST_BINARIES names other binaries.
 """
 
@@ -22,6 +22,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PACK = os.path.join(ROOT, "site-packs", "demo")
 PLANT = "/usr/bin/twind plant /etc/twind/pack"
+# A point of that pack that may be held in auto, and a value within its envelope.
+POINT, VALUE = "pump-1.speed", "0.9"
 SKIPPED = 77
 BOOT_SECONDS, CALL_SECONDS, STEP_SECONDS = 30, 20, 15
 WATCHDOG_SECONDS = 3
@@ -96,18 +98,31 @@ def runtime_folders(binary):
     return sorted({os.path.dirname(p) for p in paths if not p.startswith(("/usr/", "/lib/", "/lib64/"))})
 
 
+def local(*words):
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise Failure(f"{' '.join(words)} left with {done.returncode}: {done.stdout}{done.stderr}")
+
+
 def stage(folder, source):
     """Lays out what the container gets beside this machine's /usr."""
-    with open(f"{source}/twind", "rb") as file:
-        strip = "STRIP=-s" if file.read(4) == b"\x7fELF" else "STRIP="
-    made = subprocess.run(
-        ["make", "-C", ROOT, "install", f"DESTDIR={folder}", f"RELEASE={source}", strip, "PREFIX=/usr", "SYSCONFDIR=/etc"],
-        capture_output=True, text=True)
-    if made.returncode:
-        raise Failure(f"make install: {made.stdout}{made.stderr}")
-    units = f"{folder}/usr/lib/systemd/system"
-    shutil.copytree(PACK, f"{folder}/etc/twind/pack")
+    local("make", "-C", ROOT, "install", f"DESTDIR={folder}", f"RELEASE={source}", "PREFIX=/usr", "SYSCONFDIR=/etc")
+    units, etc, keys = f"{folder}/usr/lib/systemd/system", f"{folder}/etc/twind", f"{folder}/keys"
+    shutil.copytree(PACK, f"{etc}/pack")
+    local(f"{source}/twinctl", "keys", "init", keys)
+    local(f"{source}/twinctl", "pack", "sign", f"{etc}/pack", "--keys", keys)
+    shutil.copy(f"{keys}/keys.pub", f"{etc}/keys.pub")
+    shutil.rmtree(keys)
+    with open(f"{etc}/edge.yaml") as file:
+        configuration = file.read()
+    # As shipped, but for the keys, and for a clock that this machine may not have synchronised.
+    for shipped, wanted in (("# keys: /etc/twind/keys.pub", "keys: /etc/twind/keys.pub"),
+                            ("clock: synchronised", "clock: assumed")):
+        if f"\n{shipped}\n" not in configuration:
+            raise Failure(f"edge.yaml has no line {shipped!r}")
+        configuration = configuration.replace(f"\n{shipped}\n", f"\n{wanted}\n")
     for path, text in {
+        f"{etc}/edge.yaml": configuration,
         f"{folder}/usr/lib/sysusers.d/twind-test.conf": USERS,
         f"{folder}/usr/share/twind/probe.py": PROBE,
         f"{units}/plant.service": f"[Service]\nExecStart={PLANT}\nRestart=on-failure\n",
@@ -255,7 +270,7 @@ def rights(container):
         "/run/twind 750 twind twind", f"{SOCKET} 660 twind twind", "/var/lib/twind 750 twind twind"])
     read = ["http://twind/v1/status"]
     write = ["-X", "PUT", "-H", "Content-Type: application/json", "-H", "Idempotency-Key: test-1",
-             "-d", '{"mode":"observe","reason":"test"}', "http://twind/v1/mode"]
+             "-d", '{"mode":"auto","reason":"test"}', "http://twind/v1/mode"]
     cannot_connect = 7
     expect("the outsider reads", call(container, "outsider", *read), (cannot_connect, "000"))
     expect("the reader reads", call(container, "reader", *read), (0, "200"))
@@ -263,17 +278,42 @@ def rights(container):
     code, status = call(container, "operator", *write)
     if code or not status.startswith("2"):
         raise Failure(f"the operator writes: curl {code}, HTTP {status}, wanted 2xx")
-    asked = container.run("setpriv", "--reuid=reader", "--regid=reader", "--init-groups", "twinctl", "status", "-q",
-                          check=False)
+
+
+def twinctl(container, user, *words):
+    return container.run(
+        "setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "twinctl", *words, check=False)
+
+
+def hold(container):
+    asked = twinctl(container, "reader", "status", "-q")
     if asked.returncode > 3:
         raise Failure(f"twinctl status left with {asked.returncode}: {asked.stdout}{asked.stderr}")
+    words = ["override", "set", POINT, VALUE, "--for", "10min", "--reason", "test", "--yes"]
+
+    def is_held():
+        # Refused as long as the point's inputs are not there yet.
+        done = twinctl(container, "operator", *words)
+        return done.returncode == 0 or done.stdout + done.stderr
+    eventually(f"{POINT} is held", is_held)
+    # Where the kernel does not enforce MemoryMax, this does.
+    seen = container.show("twind", "MainPID", "MemoryMax")
+    status = container.run("cat", f"/proc/{seen['MainPID']}/status").stdout
+    resident = 1024 * int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1))
+    print(f"nspawn: the daemon has {resident / 1e6:.0f} MB resident", flush=True)
+    if resident > int(seen["MemoryMax"]):
+        raise Failure(f"{resident} bytes resident, MemoryMax is {seen['MemoryMax']}")
 
 
 def crash(container):
+    """What was held goes back to its fallback although the daemon could not say a word."""
     pid = container.show("twind", "MainPID")["MainPID"]
     container.run("kill", "-KILL", pid)
     # How ExecStopPost ended is told until the next start, a few seconds later.
     eventually("ExecStopPost ran well after a kill", lambda: has_reverted(container))
+    said = container.run("journalctl", "--no-pager", "-o", "cat", "-u", "twind").stdout
+    if not re.search(rf"^{re.escape(POINT)} → \S+: confirmed$", said, re.MULTILINE):
+        raise Failure(f"twind revert did not give {POINT} back")
     eventually("a killed daemon is back", lambda: is_back(container, pid, 1))
 
 
@@ -327,7 +367,7 @@ def main():
         with open(log_path, "wb") as log:
             container = Container(f"{folder}/stage", runtime_folders(f"{source}/twind"), log)
         container.wait_until_up()
-        for check in (sandbox, start, rights, crash, hang, stop):
+        for check in (sandbox, start, rights, hold, crash, hang, stop):
             step = time.monotonic()
             check(container)
             print(f"nspawn: {check.__name__}: as expected ({time.monotonic() - step:.1f} s)", flush=True)

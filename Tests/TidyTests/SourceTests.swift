@@ -89,7 +89,7 @@ struct SourceTests {
   func plants() {
     // The demo pack is made for twind's own plant; all others are somebody's.
     let packs = Repository.folders(in: "site-packs").filter { $0 != "demo" }
-    let names = ["amphi" + "theat"] + packs.map { String($0.prefix { $0 != "-" }) }.filter { $0.count >= 5 }
+    let names = ["amphi" + "theat"] + packs
     let found = Repository.sources.flatMap { file in
       file.lines.enumerated().filter { line in names.contains { line.element.lowercased().contains($0) } }
         .map { Finding(path: file.path, line: $0.offset + 1, text: "names a plant") }
@@ -108,6 +108,25 @@ struct FrontDoorTests {
     let makefile = try #require(Repository.text("Makefile"))
     #expect(makefile.contains("\n\(target):"), "Makefile has no target \(target)")
   }
+
+  @Test("edge.yaml explains every key that the daemon reads")
+  func configuration() throws {
+    let text = try #require(Repository.text("edge-config/edge.yaml")).split(separator: "\n").map(Self.uncommented)
+    let reader = SourceFile("Sources/EdgeService/EdgeConfiguration.swift")
+    var keys: Set<String> = []
+    for (_, line) in reader.code {
+      for word in ["text", "word", "section", "duration", "integer"] {
+        for piece in line.split(separator: ".\(word)(\"", omittingEmptySubsequences: false).dropFirst() {
+          keys.insert(String(piece.prefix { $0 != "\"" }))
+        }
+      }
+    }
+    #expect(keys.count >= 10, "only \(keys.sorted()) found in \(reader.path)")
+    let missing = keys.filter { key in !text.contains { $0.hasPrefix(key + ":") } }
+    #expect(missing.isEmpty, "edge-config/edge.yaml says nothing of \(missing.sorted())")
+  }
+
+  private static func uncommented(_ line: Substring) -> Substring { line.drop { $0 == " " || $0 == "#" } }
 
   @Test("nothing that was built is committed", arguments: [".build", ".build-release", ".venv"])
   func built(folder: String) throws {

@@ -18,20 +18,32 @@ struct Scope {
   }
 
   var points: [String: Entry] = [:]
+  /// Devices and points that are declared and could not be read: who names them is not to blame.
+  var broken: Set<String> = []
 
   /// Candidates compared for "did you mean": enough for a site, bounded for a typo in each of 10,000 lines.
   static let candidatesMax = 2000
+
+  /// Whether a point and a hyphen begin the name.
+  private func isDifference(_ name: String) -> Bool {
+    name.utf8.count <= Token.textLengthMax
+      && name.indices.contains { name[$0] == "-" && points[String(name[..<$0])] != nil }
+  }
 
   func unknown(_ name: String, at offset: Int) -> ExpressionFault {
     let device = name.prefix { $0 != "." }
     let siblings = points.keys.filter { $0.hasPrefix(device + ".") }
     let near =
-      nearest(to: name, among: siblings)
-      ?? (points.count <= Self.candidatesMax ? nearest(to: name, among: points.keys) : nil)
+      isDifference(name)
+      ? nil
+      : nearest(to: name, among: siblings)
+        ?? (points.count <= Self.candidatesMax ? nearest(to: name, among: points.keys) : nil)
     let hint =
       near.map { "did you mean \"\($0)\"?" }
-      ?? (name.contains("-") ? "write spaces around - to subtract" : "points are written device.point")
-    return ExpressionFault("unknown_point", at: offset, "there is no point \"\(name)\"", hint)
+      ?? (isDifference(name) ? "write spaces around - to subtract" : "points are written device.point")
+    var fault = ExpressionFault("unknown_point", at: offset, "there is no point \"\(shortened(name))\"", hint)
+    fault.isConsequence = broken.contains(String(device)) || broken.contains(name)
+    return fault
   }
 }
 

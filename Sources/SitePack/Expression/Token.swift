@@ -6,6 +6,8 @@ struct ExpressionFault: Error, Hashable {
   var offset: Int
   var message: String
   var hint: String
+  /// Follows from a problem that is told already.
+  var isConsequence = false
 
   init(_ code: String, at offset: Int, _ message: String, _ hint: String) {
     (self.code, self.offset, self.message, self.hint) = ("expression.\(code)", offset, message, hint)
@@ -30,8 +32,8 @@ struct Token: Equatable {
 
 /// Cuts a text into tokens.
 ///
-/// A hyphen between letters or digits belongs to the name, as names of devices have them: subtraction needs spaces. A unit
-/// follows its number; `/` begins a unit only directly at the number (`2/h`), and never in front of a call (`2 K/min(a, b)`).
+/// A hyphen between letters or digits belongs to the name, as devices have them: subtraction needs spaces. A unit is
+/// behind its number; `/` begins a unit only directly at the number (`2/h`), and never before a call (`2 K/min(a, b)`).
 struct Tokenizer {
   private let scalars: [Unicode.Scalar]
   private var at = 0

@@ -7,12 +7,13 @@ extension PackLoader {
   /// From `alarms.yaml`, and from `alarms:` in `policies.yaml`.
   func readAlarms() {
     var causes: [(alarm: Int, cause: Scalar)] = []
+    var ids: Set<String> = []
     for path in ["alarms.yaml", "policies.yaml"] {
       guard let section = top(path) else { continue }
       if path == "alarms.yaml" { section.require("alarms") }
       for (key, node) in section.entries("alarms") {
         guard let inner = Section(node, name: key.raw, problems) else { continue }
-        if alarmTexts.contains(where: { $0.id == key.raw }) {
+        guard ids.insert(key.raw).inserted else {
           problems.add(.error, "pack.duplicate_name", at: key.mark, "alarm \"\(key.raw)\" is given twice", "rename one")
           continue
         }
@@ -68,9 +69,10 @@ extension PackLoader {
   }
 
   private func link(_ causes: [(alarm: Int, cause: Scalar)]) {
+    let positions = Dictionary(alarms.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
     for (alarm, cause) in causes {
-      guard let position = alarms.firstIndex(where: { $0.id == cause.raw }) else {
-        let near = nearest(to: cause.raw, among: alarms.map(\.id))
+      guard let position = positions[cause.raw] else {
+        let near = nearest(to: cause.raw, among: alarms.prefix(Scope.candidatesMax).map(\.id))
         problems.add(
           .error, "pack.unknown_alarm", at: cause.mark, "there is no alarm \"\(shortened(cause.raw))\"",
           near.map { "did you mean \"\($0)\"?" } ?? "name an alarm of this pack")

@@ -126,6 +126,7 @@ extension PackLoader {
     let isSafety = section.bool("sis") ?? false
     let overrides = section.section("points", name: "points of \(key.raw)")
     guard let name, let profile = profiles[name] else {
+      scope.broken.insert(key.raw)
       for key in ["byte_order", "word_order", "every"] { _ = section.node(key) }
       section.close()
       if let name {
@@ -146,16 +147,20 @@ extension PackLoader {
         "\(key.raw).\(draft.register.name) belongs to a safety instrumented system and may not be written",
         "make it access: r")
     }
-    guard let link, points.count + drafts.count <= Self.pointsMax else {
-      if link != nil {
-        problems.add(
-          .error, "pack.too_large", at: key.mark, "the pack has more than \(Self.pointsMax) points", "split the site")
-      }
+    guard points.count + drafts.count <= Self.pointsMax else {
+      scope.broken.insert(key.raw)
+      problems.add(
+        .error, "pack.too_large", at: key.mark, "the pack has more than \(Self.pointsMax) points", "split the site")
       return
     }
+    let readable = Set(drafts.map(\.register.name))
+    for point in profile.points where !readable.contains(point.name) {
+      scope.broken.insert("\(key.raw).\(point.name)")
+    }
+    // Without an address there is an error already; its points are there all the same, for those who name them.
     let device = Device(
-      id: key.raw, profile: name, link: link, unit: unit, points: drafts.map(\.register), timeoutMs: timing.timeout,
-      gapMs: timing.gap, connectDelayMs: timing.connectDelay,
+      id: key.raw, profile: name, link: link ?? .tcp(host: "", port: 1), unit: unit, points: drafts.map(\.register),
+      timeoutMs: timing.timeout, gapMs: timing.gap, connectDelayMs: timing.connectDelay,
       registersPerRequestMax: profile.defaults.registersPerRequestMax, gapMergeMax: profile.defaults.gapMergeMax)
     enter(DeviceDraft(device: device, points: drafts, label: label, brick: brick, mark: key.mark))
   }

@@ -11,7 +11,7 @@ extension PackLoader {
     var marks: [GraphEdge: Mark] = [:]
     var nodeMarks: [String: Mark] = [:]
     if let section = top("graph.yaml") {
-      for (key, node) in section.entries("nodes", Self.isNodeID) {
+      for (key, node) in section.entries("nodes", Self.isNodeID, hint: "write names joined by dots, as m.durand") {
         guard let inner = Section(node, name: key.raw, problems), let read = readNode(key.raw, inner) else { continue }
         nodes.append(read)
         nodeMarks[key.raw] = key.mark
@@ -24,6 +24,14 @@ extension PackLoader {
       section.close()
     }
     complete(&nodes, &edges)
+    let ids = Set(nodes.map(\.id))
+    for node in nodes {
+      guard let of = node.attributes["of"], !ids.contains(of) else { continue }
+      problems.add(
+        .error, "pack.unknown_node", at: nodeMarks[node.id] ?? start(of: "graph.yaml"),
+        "\(node.id) is of \"\(shortened(of))\", which is no node",
+        nearest(to: of, among: ids).map { "did you mean \"\($0)\"?" } ?? "name a node of the graph")
+    }
     let found = TwinGraph.problems(of: nodes, edges: edges)
     for problem in found {
       let mark = problem.edge.flatMap { marks[$0] } ?? problem.path.compactMap { nodeMarks[$0] }.first

@@ -67,7 +67,7 @@ extension PackLoader {
       let entry = point(keep)
       let least = section.quantity("at_least", in: entry?.unit ?? .one)
       let most = section.quantity("at_most", in: entry?.unit ?? .one)
-      if !section.has("at_least"), !section.has("at_most") {
+      if !isBoth, !section.has("at_least"), !section.has("at_most") {
         section.require("at_most", "write at_most or at_least, or both")
       }
       if let least, let most, least > most {

@@ -53,16 +53,16 @@ extension RegisterType {
 extension RegisterPoint {
   /// Scale, offset and the raw values that mean nothing.
   mutating func readScaling(_ section: Section) {
-    if let value = section.number("scale") {
+    if let value = section.number("scale", in: -1e12...1e12) {
       scale = value
-      if value == 0 {
+      if value.magnitude < 1e-12 {
         section.problems.add(
-          .error, "pack.out_of_range", at: section.mark(of: "scale"), "a scale of 0 makes every reading the same",
-          "give the value of one count, as 0.1")
+          .error, "pack.out_of_range", at: section.mark(of: "scale"),
+          "a scale of \(value) makes every reading the same", "give the value of one count, as 0.1")
         scale = 1
       }
     }
-    if let value = section.number("offset") { offset = value }
+    if let value = section.number("offset", in: -1e15...1e15) { offset = value }
     scaleFrom = section.text("scale_from")
     for node in section.list("invalid") ?? [] {
       do throws(YAMLFault) {
@@ -101,10 +101,10 @@ extension RegisterPoint {
     }
     if let value = section.quantity("accuracy", in: unit.difference) {
       accuracy = value
-      if value < 0 {
+      if !(0...1e12).contains(value) {
         section.problems.add(
-          .error, "pack.out_of_range", at: section.mark(of: "accuracy"), "an accuracy is not negative",
-          "give one standard deviation")
+          .error, "pack.out_of_range", at: section.mark(of: "accuracy"),
+          "an accuracy of \(value) is outside 0 to 1e12", "give one standard deviation")
         accuracy = 0
       }
     }

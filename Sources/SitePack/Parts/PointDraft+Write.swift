@@ -132,10 +132,11 @@ extension PointDraft {
     let refresh = section.duration("refresh", in: seconds...65_535 * seconds)
     section.close()
     guard let address, let timeout, let refresh else { return nil }
+    let spans = [timeout, refresh].map { DurationText.exact(nanoseconds: $0) }
     guard timeout % seconds == 0, refresh % seconds == 0, refresh * 2 <= timeout else {
       section.problems.add(
         .error, "pack.out_of_range", at: section.mark,
-        "a watchdog of \(DurationText.exact(nanoseconds: timeout)) refreshed every \(DurationText.exact(nanoseconds: refresh))",
+        "a watchdog of \(spans[0]) refreshed every \(spans[1])",
         "give whole seconds, and refresh at least twice in the timeout")
       return nil
     }

@@ -96,7 +96,7 @@ extension PointDraft {
     register.readMeaning(section, unit)
     var draft = PointDraft(
       register: register, unit: unit, kind: .number(unit), staleNanoseconds: section.duration("stale_after"),
-      wander: section.number("wander"), label: section.text("label"), brick: section.text("brick"),
+      wander: section.number("wander", in: 0...1e9), label: section.text("label"), brick: section.text("brick"),
       isSafety: section.bool("sis") ?? false, mark: section.mark)
     draft.kind = draft.scopeKind(section)
     draft.readWrite(section, isWritable: isStill == false)

@@ -83,6 +83,13 @@ extension PackLoader {
     if kind == nil { for key in ["base", "windows", "input", "curve", "formula"] { _ = section.node(key) } }
     section.close()
     guard let target, let rule, !isConditionBroken else { return }
+    if let envelope = envelopes.first(where: { $0.point == target.index }), period >= envelope.leaseNanoseconds {
+      let spans = [period, envelope.leaseNanoseconds].map { DurationText.exact(nanoseconds: $0) }
+      problems.add(
+        .warning, "pack.lease_lapses", at: section.mark(of: "every"),
+        "\(key.raw) speaks every \(spans[0]), and the lease of \(envelope.id) ends after \(spans[1])",
+        "give a shorter every, or a longer lease: the point goes back in between")
+    }
     policies.append(
       Policy(
         id: key.raw, target: target.index, priority: Int32(priority), condition: condition, rule: rule,

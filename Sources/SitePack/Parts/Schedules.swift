@@ -124,8 +124,8 @@ extension PackLoader {
       var tariff = Tariff(id: key.raw, unit: unit.ucum)
       let schedule = inner.schedule(windows: "peaks", value: "price") { $0.quantity($1, in: unit) }
       if let demand = inner.section("demand") {
-        tariff.demandPerKWMonth = demand.number("per_kW_month")
-        tariff.demandLimitKW = demand.number("limit_kW")
+        tariff.demandPerKWMonth = demand.number("per_kW_month", in: 0...1e6)
+        tariff.demandLimitKW = demand.number("limit_kW", in: 0...1e9)
         demand.close()
       }
       inner.close()
@@ -159,14 +159,17 @@ extension PackLoader {
     guard let section = top("derived.yaml") else { return }
     section.require("derived")
     var wanted: [(index: PointIndex, unit: UnitCode, formula: Scalar)] = []
-    for (key, node) in section.entries("derived", Self.isPointName) {
+    for (key, node) in section.entries("derived", Self.isPointName, hint: "write device.point") {
       guard let inner = Section(node, name: key.raw, problems) else { continue }
       inner.require("formula")
       inner.require("unit", "write the unit of the result, or 1")
       let unit = inner.unit("unit")
       let formula = inner.scalar("formula")
       inner.close()
-      guard let unit, let formula, let index = enterDerived(key.raw, unit: unit, at: key.mark) else { continue }
+      guard let unit, let formula, let index = enterDerived(key.raw, unit: unit, at: key.mark) else {
+        if scope.points[key.raw] == nil { scope.broken.insert(key.raw) }
+        continue
+      }
       wanted.append((index, unit, formula))
     }
     section.close()

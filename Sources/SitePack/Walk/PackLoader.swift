@@ -104,6 +104,7 @@ final class PackLoader {
 
   /// A compiled expression; nil, with the problem, where it is none.
   func formula(_ scalar: Scalar, as wanted: ExpressionCompiler.Wanted) -> Formula? {
+    if problems.isFull { return nil }
     do throws(ExpressionFault) {
       return try ExpressionCompiler(scope: scope).compile(try Expression.parse(scalar.raw), as: wanted)
     } catch {
@@ -114,6 +115,7 @@ final class PackLoader {
 
   /// A point by its id.
   func point(_ scalar: Scalar) -> PointEntry? {
+    if problems.isFull { return nil }
     if let entry = scope.points[scalar.raw] {
       if entry.index != Self.noIndex { return points[entry.index.position] }
       problems.add(
@@ -122,6 +124,7 @@ final class PackLoader {
       return nil
     }
     let fault = scope.unknown(scalar.raw, at: 0)
+    if fault.isConsequence { return nil }
     problems.add(.error, "pack.unknown_point", at: scalar.mark, fault.message, fault.hint)
     return nil
   }
@@ -130,7 +133,8 @@ final class PackLoader {
   func checkNode(_ name: String, is type: NodeType, at mark: Mark) {
     guard documents["graph.yaml"] != nil else { return }
     guard graph[name]?.type != type else { return }
-    let near = nearest(to: name, among: graph.nodes.filter { $0.type == type }.map(\.id))
+    let near = nearest(
+      to: name, among: graph.nodes.lazy.filter { $0.type == type }.prefix(Scope.candidatesMax).map(\.id))
     problems.add(
       .error, "pack.unknown_node", at: mark, "\"\(shortened(name))\" is no \(type.rawValue) of graph.yaml",
       near.map { "did you mean \"\($0)\"?" } ?? "add it to the nodes")
@@ -141,6 +145,7 @@ final class PackLoader {
     guard let time = site?.time, scope.points[time.counter] == nil else { return }
     let mark = top("site.yaml")?.section("time")?.mark(of: "counter") ?? start(of: "site.yaml")
     let fault = scope.unknown(time.counter, at: 0)
+    if fault.isConsequence { return }
     problems.add(.error, "pack.unknown_point", at: mark, fault.message, fault.hint)
   }
 }

@@ -61,7 +61,16 @@ package final class Section {
   package func scalar(_ key: String) -> Scalar? { read(key) { node throws(YAMLFault) in try node.scalar } }
   package func text(_ key: String) -> String? { read(key) { node throws(YAMLFault) in try node.scalar.text } }
   package func bool(_ key: String) -> Bool? { read(key) { node throws(YAMLFault) in try node.scalar.bool } }
-  package func number(_ key: String) -> Double? { read(key) { node throws(YAMLFault) in try node.scalar.double } }
+
+  /// A plain number within `range`.
+  package func number(_ key: String, in range: ClosedRange<Double>) -> Double? {
+    guard let value = read(key, { node throws(YAMLFault) in try node.scalar.double }) else { return nil }
+    if range.contains(value) { return value }
+    problems.add(
+      .error, "pack.out_of_range", at: values[key]?.mark ?? mark,
+      "\(key) of \(value) is outside \(range.lowerBound) to \(range.upperBound)", "give a number in that range")
+    return nil
+  }
 
   package func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
     read(key) { node throws(YAMLFault) in try node.scalar.integer(in: range) }
@@ -84,7 +93,7 @@ package final class Section {
     if let choice = choices[text] { return choice }
     let near = nearest(to: text, among: choices.keys)
     problems.add(
-      .error, "pack.unknown_word", at: scalar.mark, "\"\(shortened(text))\" is no \(key) of \(name)",
+      .error, "pack.unknown_word", at: scalar.mark, "\"\(shortened(text))\" is not a value of \"\(key)\" in \(name)",
       near.map { "did you mean \"\($0)\"?" } ?? "write one of \(choices.keys.sorted().joined(separator: ", "))")
     return nil
   }
@@ -128,7 +137,9 @@ package final class Section {
       let scalar = try node.scalar
       guard let quantity = try parsed(scalar) else { return nil }
       guard let own = quantity.unit else { return quantity.value }
-      if own.isAffine == unit.isAffine, let value = own.convert(quantity.value, to: unit) { return value }
+      if own.isAffine == unit.isAffine, let value = own.convert(quantity.value, to: unit), value.isFinite {
+        return value
+      }
       problems.add(
         .error, "pack.unit_mismatch", at: scalar.mark, "\(scalar.raw) is no quantity in \(unit.ucum)",
         "give it in \(unit.ucum)")
@@ -161,26 +172,22 @@ package final class Section {
   }
 
   /// The entries of a mapping whose keys are names that the pack invents. `check` tells what a name must be.
-  package func entries(_ key: String, _ check: (String) -> Bool = { Identifier.isName($0) }) -> [(
-    key: Scalar, value: Node
-  )] {
-    guard let node = node(key) else { return [] }
-    do throws(YAMLFault) { return Self.entries(of: try node.mapping, problems, check) } catch { problems.add(error) }
-    return []
-  }
-
-  package static func entries(
-    of mapping: Mapping, _ problems: ProblemList, _ check: (String) -> Bool
+  package func entries(
+    _ key: String, _ check: (String) -> Bool = { Identifier.isName($0) },
+    hint: String = "begin with a letter a-z, go on with a-z, 0-9, - and _, at most 64"
   ) -> [(key: Scalar, value: Node)] {
-    mapping.entries.compactMap { entry in
-      guard check(entry.key.raw) else {
+    guard let node = node(key) else { return [] }
+    do throws(YAMLFault) {
+      return try node.mapping.entries.compactMap { entry in
+        if check(entry.key.raw) { return (entry.key, entry.value) }
         problems.add(
-          .error, "pack.bad_name", at: entry.key.mark, "\"\(shortened(entry.key.raw))\" is no name",
-          "begin with a letter a-z, go on with a-z, 0-9, - and _, at most 64")
+          .error, "pack.bad_name", at: entry.key.mark, "\"\(shortened(entry.key.raw))\" is no name here", hint)
         return nil
       }
-      return (entry.key, entry.value)
+    } catch {
+      problems.add(error)
     }
+    return []
   }
 }
 
