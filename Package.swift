@@ -107,6 +107,7 @@ let package = Package(
         "FeatureStore", "Harnesses", "Provenance", "Seams", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore",
         arguments,
       ]),
+    program("twind-bench", ["Agents", "FeatureStore", "Guard", "Harnesses", "Models", "SiteKernel", "Sodium", "TwinCore"]),
     tests("YAMLTests", ["YAML", "TwinCore"]),
     tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"]),
     tests("TwinCoreTests", ["TwinCore"], data: ["Vectors"]),
@@ -126,5 +127,6 @@ let package = Package(
     tests("SiteKernelTests", ["SiteKernel", "Agents", "Guard", "Models", "Sodium", "TwinCore"]),
     tests("StatusAPITests", ["StatusAPI", "Seams", "TwinCore"]),
     tests("TwinctlTests", ["twinctl", "StatusAPI", "Seams", "TwinCore"]),
+    tests("SystemTests", ["twind", "twinctl", "StatusAPI", "FeatureStore", "TwinCore"]),
   ]
 )

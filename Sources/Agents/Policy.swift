@@ -112,8 +112,8 @@ public struct PolicyRouter: Sendable {
     return true
   }
 
-  /// How much each input moved the policy's value since its target last changed: inputs are replaced one after another in
-  /// ascending order, so the effects add up to the whole change.
+  /// How much each input moved the policy's value since its target last changed: inputs are replaced one after another
+  /// in ascending order, so the effects add up to the whole change.
   public func contributions(of position: Int, over image: borrowing PointImage, at date: CivilDate) -> [Contribution] {
     let rule = policies[position].rule
     let inputs = rule.inputs

@@ -1,3 +1,4 @@
+import Actuation
 import Collectors
 import FeatureStore
 import Guard
@@ -10,7 +11,8 @@ import TwinCore
 extension EdgeDaemon {
   /// Looks at what nobody else watches, and keeps the list of problems true. Once a second.
   func watch() async {
-    let glance = await control.view { kernel in StaleGlance(kernel) }
+    let returning = Set(await actuator.leases.map(\.point)).subtracting(await actuator.held.map(\.point))
+    let glance = await control.view { kernel in StaleGlance(kernel, returning: returning) }
     for bus in buses { watch(bus, glance) }
     let now = gatewayClock.instant
     set(
@@ -84,13 +86,15 @@ extension EdgeDaemon {
 struct StaleGlance: Sendable {
   private var stale: [Bool]
   private var held: [PointIndex]
+  private let returning: [PointIndex]
 
-  init(_ kernel: borrowing SiteKernel) {
+  init(_ kernel: borrowing SiteKernel, returning: Set<PointIndex>) {
     let now = kernel.image.now
     stale = kernel.image.states.map { !$0.quality.hasValue || now > $0.freshUntil }
     held = []
+    self.returning = returning.sorted()
     for (position, envelope) in kernel.definition.envelopes.enumerated()
-    where kernel.safety.memory[position].isFallingBack { held.append(envelope.point) }
+    where kernel.safety.memory[position].isFallingBack && !returning.contains(envelope.point) { held.append(envelope.point) }
   }
 
   /// In the plant's terms.
@@ -98,8 +102,10 @@ struct StaleGlance: Sendable {
     let points = site.pack.pack.points
     let count = points.indices.count { stale[$0] && points[$0].device.map(devices.contains) ?? false }
     let safe = held.map { site.id($0) }
+    let open = returning.map { site.id($0) }
     var text = "\(count) points stale"
     if !safe.isEmpty { text += "; at their fallback: " + safe.joined(separator: ", ") }
+    if !open.isEmpty { text += "; not given back yet: " + open.joined(separator: ", ") }
     return text
   }
 }

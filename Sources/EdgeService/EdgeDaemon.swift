@@ -86,6 +86,7 @@ public final class EdgeDaemon: Service {
     let waiters = Waiters()
     let lanes = WriteLanes(
       lanes: buses.map { bus in site.targets.filter { $0.device.link == bus.address }.map(\.point) }, actuator: actuator,
+      clock: clock,
       report: { Self.note($0, of: $1, site, inbox, journal, waiters) })
     let hub = EventHub(clock: clock)
     let notifier = ServiceNotifier(environment: environment)
@@ -101,7 +102,7 @@ public final class EdgeDaemon: Service {
     for command in start.commands { inbox.put(command) }
     let view = StatusView(
       site: site, configuration: configuration, clock: clock, siteClock: siteClock, health: health, keeper: keeper,
-      journal: journal, buses: buses, actuator: actuator, control: control, inbox: inbox, waiters: waiters, hub: hub,
+      journal: journal, buses: buses, actuator: actuator, times: lanes.times, control: control, inbox: inbox, waiters: waiters, hub: hub,
       startedAt: startedAt)
     server = StatusServer(
       socketPath: configuration.socket, operatorGroup: configuration.operatorGroup, source: view, clock: clock)

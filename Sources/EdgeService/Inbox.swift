@@ -18,13 +18,17 @@ final class Inbox: Sendable {
   static let commandsMax = 1024
 
   private let content = Mutex(Content())
+  /// The groups that sent a frame since the start.
+  private let heard = Mutex<Set<Int32>>([])
   private let wake: AsyncStream<Void>.Continuation
   /// One element when something arrived that brings a tick at once; never more than one waits.
   let wakes: AsyncStream<Void>
 
   init() { (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1)) }
 
+  /// The first frame of each group brings a tick at once: a site that starts does not wait a period to know its plant.
   func put(_ frame: Frame, urgent: Bool = false) {
+    let isFirst = heard.withLock { $0.insert(frame.group).inserted }
     content.withLock { content in
       content.frames.append(frame)
       if content.frames.count > Self.framesMax {
@@ -32,7 +36,7 @@ final class Inbox: Sendable {
         content.dropped += 1
       }
     }
-    if urgent { wake.yield() }
+    if urgent || isFirst { wake.yield() }
   }
 
   /// False when too many commands wait already.

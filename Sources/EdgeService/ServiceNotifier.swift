@@ -38,7 +38,8 @@ struct ServiceNotifier: Sendable {
     let text = Array(message.utf8)
     unsafe withUnsafePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-        _ = unsafe sendto(file, text, text.count, Int32(MSG_NOSIGNAL), generic, length)
+        // A listener that does not read must not hold up the control loop: the message is lost, and the next one tries.
+        _ = unsafe sendto(file, text, text.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT), generic, length)
       }
     }
   }

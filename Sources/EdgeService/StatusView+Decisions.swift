@@ -81,7 +81,7 @@ extension StatusView {
       disposition: record.disposition.name,
       outcome: settled?.outcome ?? (record.isCarriedOut ? "pending" : "none"), reason: sentence(record),
       contributions: record.causes.map { contribution($0, to: point) },
-      rules: rules(record.rules, envelope: record.envelope, point).sorted { ($0.margin ?? 0) < ($1.margin ?? 0) },
+      rules: rules(record.rules, envelope: record.envelope, point).sorted { Self.order($0) < Self.order($1) },
       binding: record.binding?.name, policy: policy(record),
       digests: API.Digests(
         inputs: record.inputs.hex, model: record.digests.model.hex, policy: record.digests.policy.hex,
@@ -185,6 +185,13 @@ extension StatusView {
       made.margin = line.margin
     }
     return made
+  }
+
+  /// What decided comes first, then what was close, then what merely held.
+  private static func order(_ rule: API.Rule) -> (Int, Double) {
+    if rule.result != "pass" { return (0, rule.margin ?? 0) }
+    if let margin = rule.margin, let limit = rule.limit, limit != 0 { return (1, margin / limit.magnitude) }
+    return (rule.rule == Rule.interlock.name ? 2 : 3, 0)
   }
 
   private static func result(_ outcome: RuleResult.Outcome) -> String {

@@ -32,6 +32,13 @@ extension StatusView {
     page.gauge("process_resident_memory_bytes", "Resident memory.", Double(use.residentBytes))
     page.gauge("twind_anonymous_memory_bytes", "Resident memory that no file backs.", Double(use.anonymousBytes))
     page.counter("process_cpu_seconds_total", "CPU time.", use.cpuSeconds)
+    if let (count, seconds) = times.figures([0.5, 0.99]) {
+      page.head("twind_write_seconds", "From a decision to its verified read-back, over the last writes.", "summary")
+      for (quantile, value) in zip(["0.5", "0.99"], seconds) {
+        page.add("twind_write_seconds", ["quantile": quantile], value)
+      }
+      page.add("twind_write_seconds_count", [:], Double(count))
+    }
     let statuses = buses.flatMap(\.statuses)
     for (name, help, value) in Self.deviceCounters {
       page.head(name, help, "counter")

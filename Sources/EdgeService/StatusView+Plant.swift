@@ -56,7 +56,13 @@ extension StatusView {
       retryInS: retry.map { max(0, Double($0.nanoseconds(since: now)) / 1e9) },
       points: counts[device.id] ?? API.PointCounts(total: 0, fresh: 0, stale: 0, absent: 0, never: 0),
       reads: status?.requests, failures: status.map { $0.failures + $0.exceptions },
-      problem: health.problems.first { $0.id == "device.\(device.id)" }?.id)
+      problem: health.problems.first { $0.id == "device.\(device.id)" }?.id,
+      holes: status.map { $0.holes.map(Self.words) })
+  }
+
+  private static func words(_ hole: HoleMap.Hole) -> String {
+    let range = hole.range
+    return "\(hole.table.rawValue) \(range.lowerBound)" + (range.count > 1 ? "-\(range.upperBound - 1)" : "")
   }
 
   static func dial(_ device: Device) -> (transport: String, address: String) {

@@ -19,6 +19,7 @@ struct StatusView: StatusSource {
   let journal: Journal
   let buses: [Bus]
   let actuator: Actuator
+  let times: WriteTimes
   let control: ControlLoop
   let inbox: Inbox
   let waiters: Waiters
@@ -51,7 +52,7 @@ struct StatusView: StatusSource {
         "alarm"
       } else if !problems.isEmpty || alarms.counts.active > 0 {
         "attention"
-      } else if glance.counts.fresh == 0 {
+      } else if glance.unread > 0 {
         "unknown"
       } else {
         "well"
@@ -125,11 +126,14 @@ struct Glance: Sendable {
   var mode: Mode
   var counts = API.PointCounts(total: 0, fresh: 0, stale: 0, absent: 0, never: 0)
   var heldSafe = 0
+  /// Measured points that no poll has told about yet.
+  var unread = 0
   var alarms: (counts: API.AlarmCounts, highest: Bool)
 
   init(_ kernel: borrowing SiteKernel) {
     mode = kernel.mode
     for state in kernel.image.states { counts.add(state, at: kernel.image.now) }
+    for group in kernel.definition.groups { unread += group.points.count { kernel.image[$0].quality == .never } }
     heldSafe = kernel.safety.memory.count { $0.isFallingBack }
     var tally = API.AlarmCounts(active: 0, acked: 0, shelved: 0)
     var highest = false

@@ -18,13 +18,17 @@ final class WriteLanes: Sendable {
   private let lanes: [Lane]
   private let laneOfPoint: [PointIndex: Int]
   private let actuator: Actuator
+  private let clock: any SiteClock
+  let times = WriteTimes()
   private let report: @Sendable (WriteReport, Decision) -> Void
 
   /// - Parameters:
   ///   - lanes: Per connection, the points behind it.
+  ///   - clock: The gateway's.
   ///   - report: Takes what became of each order; must not block.
   init(
-    lanes points: [[PointIndex]], actuator: Actuator, report: @escaping @Sendable (WriteReport, Decision) -> Void
+    lanes points: [[PointIndex]], actuator: Actuator, clock: any SiteClock,
+    report: @escaping @Sendable (WriteReport, Decision) -> Void
   ) {
     lanes = points.map { _ in
       let (orders, entrance) = AsyncStream<WriteOrder>.makeStream(bufferingPolicy: .bufferingOldest(Self.waitingMax))
@@ -32,7 +36,7 @@ final class WriteLanes: Sendable {
     }
     var lane: [PointIndex: Int] = [:]
     for (index, members) in points.enumerated() { for point in members { lane[point] = index } }
-    (laneOfPoint, self.actuator, self.report) = (lane, actuator, report)
+    (laneOfPoint, self.actuator, self.clock, self.report) = (lane, actuator, clock, report)
   }
 
   func put(_ order: WriteOrder) {
@@ -78,7 +82,10 @@ final class WriteLanes: Sendable {
           decision: decision.id, point: decision.proposal.point, value: decision.verdict.value, outcome: .confirmed,
           readBack: decision.previous), decision)
     }
-    report(await actuator.write(permit, receipt, before: order.deadline), decision)
+    let result = await actuator.write(permit, receipt, before: order.deadline)
+    let decided = order.deadline.advanced(byNanoseconds: -ControlLoop.orderNanoseconds)
+    if result.outcome == .confirmed { times.add(clock.uptime.nanoseconds(since: decided)) }
+    report(result, decision)
   }
 }
 

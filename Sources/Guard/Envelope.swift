@@ -45,8 +45,9 @@ public struct Envelope: Sendable, Equatable {
   }
 }
 
-/// How fast a setpoint may move. A change may use what `perSecond` has earned since the last change, at most over `window`:
-/// "0.5 K/min" is 0.5/60 a second over a window of a minute, so one step of 0.5 K at most, and none larger after a long rest.
+/// How fast a setpoint may move. A change may use what `perSecond` has earned since the last change, at most over
+/// `window`: "0.5 K/min" is 0.5/60 a second over a window of a minute, so one step of 0.5 K at most, and none larger
+/// after a long rest.
 public struct RateLimit: Sendable, Equatable {
   public var risingPerSecond: Double
   public var fallingPerSecond: Double

@@ -192,7 +192,8 @@ extension SafetyGuard {
     }
   }
 
-  /// Takes back what a checkpoint remembers. Envelopes that the checkpoint does not know begin afresh; those that are gone are dropped.
+  /// Takes back what a checkpoint remembers. Envelopes that the checkpoint does not know begin afresh; those that are
+  /// gone are dropped.
   public mutating func restoreMemory(from reader: inout CanonicalReader) throws(CanonicalFault) {
     let count = try reader.array(limit: 1 << 16)
     for _ in 0..<count {

@@ -2,8 +2,8 @@ public import TwinCore
 
 /// The last gate before the plant: checks every wish against the site's envelopes and remembers what that needs.
 ///
-/// Total: every input gets a verdict. Allocation-free per check. It never asks who trained what: learned code may propose
-/// anything, and nothing here can be widened by it.
+/// Total: every input gets a verdict. Allocation-free per check. It never asks who trained what: learned code may
+/// propose anything, and nothing here can be widened by it.
 public struct SafetyGuard: Sendable {
   public let envelopes: [Envelope]
   /// One for each envelope; part of every checkpoint.
@@ -17,7 +17,8 @@ public struct SafetyGuard: Sendable {
     memory = envelopes.map { EnvelopeMemory(tokens: Double($0.writesPerDay ?? 0)) }
     fallbackValues = envelopes.map { envelope in
       envelope.representation.nearest(
-        to: envelope.fallback.value, low: envelope.hard.lowerBound, high: envelope.hard.upperBound) ?? envelope.fallback.value
+        to: envelope.fallback.value, low: envelope.hard.lowerBound, high: envelope.hard.upperBound)
+        ?? envelope.fallback.value
     }
     positions = Dictionary(envelopes.enumerated().map { ($1.point, $0) }, uniquingKeysWith: { first, _ in first })
     precondition(positions.count == envelopes.count, "a point has one envelope")
@@ -30,7 +31,10 @@ public struct SafetyGuard: Sendable {
   public func check(
     _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode
   ) -> Verdict {
-    judge(asked, isPerson: actor.isPerson, position, envelopes[position], memory[position], image: image, mode: mode)
+    // A span lends its element where the array's own subscript would copy it.
+    let envelopes = envelopes.span
+    return judge(
+      asked, isPerson: actor.isPerson, position, envelopes[position], memory[position], image: image, mode: mode)
   }
 
   /// Apart from `check`, so that the envelope is lent to the rules and not copied for each.
@@ -48,12 +52,13 @@ public struct SafetyGuard: Sendable {
     let end = judgement.end(envelope, memory, fallback: fallback)
     return Verdict(
       envelope: Int32(position), point: envelope.point, asked: asked, disposition: end.disposition, value: end.value,
-      binding: end.binding, isExecutable: end.leaves && judgement.executable, leaseNanoseconds: envelope.leaseNanoseconds,
+      binding: end.binding, isExecutable: end.leaves && judgement.executable,
+      leaseNanoseconds: envelope.leaseNanoseconds,
       revertValue: fallback, trace: judgement.trace)
   }
 
-  /// Judges giving a point back to its fallback: allowed in every mode but `observe` and `shadow`, whatever the limits on
-  /// changes say.
+  /// Judges giving a point back to its fallback: allowed in every mode but `observe` and `shadow`, whatever the limits
+  /// on changes say.
   public func giveBack(envelope position: Int, because rule: Rule, image: borrowing PointImage, mode: Mode) -> Verdict {
     let envelope = envelopes[position]
     let value = fallback(of: envelope, position, image)
@@ -66,7 +71,8 @@ public struct SafetyGuard: Sendable {
       isExecutable: leaves, leaseNanoseconds: 0, revertValue: value, trace: trace)
   }
 
-  /// The reason for which an open lease must be given back now, if there is one: a broken interlock, a stale input, local mode.
+  /// The reason for which an open lease must be given back now, if there is one: a broken interlock, a stale input,
+  /// local mode.
   public func mustGiveBack(envelope position: Int, image: borrowing PointImage, mode: Mode) -> Rule? {
     let envelope = envelopes[position]
     if mode == .local || mode == .observe { return .mode }
@@ -175,7 +181,11 @@ private struct Judgement {
     trace.add(
       .range, outside ? .clamped : .pass, value: asked, limit: nearest,
       margin: asked < low ? asked - low : asked > high ? high - asked : min(asked - low, high - asked))
-    if outside { limiting = .range }
+    if outside {
+      limiting = .range
+      // A person is told the limit before anything that waiting would mend.
+      if person { fail(.range) }
+    }
 
     let wish = envelope.representation.nearest(to: asked, low: low, high: high)
     // A wish beyond the range is kept at the limit only where it would be clamped there.
@@ -183,7 +193,8 @@ private struct Judgement {
     rest(envelope, memory)
     slew(envelope, memory)
 
-    // Rounding is monotone: where the register's nearest value lies within the narrower limits it is the nearest there too.
+    // Rounding is monotone: where the register's nearest value lies within the narrower limits it is the nearest there
+    // too.
     if let wish, wish >= low, wish <= high {
       value = wish
     } else {
@@ -194,8 +205,8 @@ private struct Judgement {
     if isKeep, let wish { value = wish }
   }
 
-  /// Whether the device holds `value` for certain. A write whose outcome is open counts as made, and so does what the device
-  /// shows: both must say so.
+  /// Whether the device holds `value` for certain. A write whose outcome is open counts as made, and so does what the
+  /// device shows: both must say so.
   private func shows(_ value: Double?, _ memory: EnvelopeMemory) -> Bool {
     value != nil && current == value && !(memory.isPending && memory.written != value)
   }
@@ -263,7 +274,8 @@ private struct Judgement {
   ) -> (disposition: Verdict.Disposition, value: Double, binding: Rule?, leaves: Bool) {
     let refused = value.isNaN ? current ?? fallback : value
     if let refusal {
-      // Too early or too often to change: what twind wrote stays, and stays leased; what was given back stays given back.
+      // Too early or too often to change: what twind wrote stays, and stays leased; what was given back stays given
+      // back.
       if refusal == .hold || refusal == .budget, !person, memory.hasOpenLease, let current, current == memory.written,
         envelope.hard.contains(current)
       {

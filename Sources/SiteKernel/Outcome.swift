@@ -36,7 +36,8 @@ public struct Decision: Sendable, Equatable {
   public var previous: Double?
   /// The call that waits for it.
   public var request: Int64?
-  /// Whether the harness is to carry it out. A fallback is written only where a lease is open or a fallback rule is at work.
+  /// Whether the harness is to carry it out. A fallback is written only where a lease is open or a fallback rule is at
+  /// work.
   public var isCarriedOut: Bool
   /// Whether it differs from the last one of its point: renewals and repeated refusals are not news.
   public var isNews: Bool

@@ -26,8 +26,9 @@ extension SiteKernel {
     return writer.bytes
   }
 
-  /// A kernel of `definition` that goes on where the checkpoint was taken. Points, envelopes, policies and alarms are matched by id,
-  /// so that a changed pack keeps what it still has; then the bits are those of a changed site, of course.
+  /// A kernel of `definition` that goes on where the checkpoint was taken. Points, envelopes, policies and alarms are
+  /// matched by id, so that a changed pack keeps what it still has; then the bits are those of a changed site, of
+  /// course.
   public init(_ definition: SiteDefinition, resuming bytes: [UInt8], hash: @escaping Hash) throws(CanonicalFault) {
     self.init(definition, hash: hash)
     var reader = CanonicalReader(bytes)
@@ -59,8 +60,8 @@ extension SiteKernel {
     return (try reader.text(), try reader.digest())
   }
 
-  /// Writes that were let out after the checkpoint, for a start that cannot replay the ticks in between (the pack has changed):
-  /// they count as made now, their outcomes as open.
+  /// Writes that were let out after the checkpoint, for a start that cannot replay the ticks in between (the pack has
+  /// changed): they count as made now, their outcomes as open.
   public mutating func remember(writes: [(point: String, value: Double)]) {
     for write in writes {
       guard

@@ -5,8 +5,8 @@ public import TwinCore
 
 /// One site in one value: takes a tick, says what to do. No clock, no socket, no file, no chance of its own.
 ///
-/// The same ticks in the same build give the same bits, so that live, shadow, replay and every other harness run this one,
-/// unchanged. Single-threaded.
+/// The same ticks in the same build give the same bits, so that live, shadow, replay and every other harness run this
+/// one, unchanged. Single-threaded.
 public struct SiteKernel: Sendable {
   public let definition: SiteDefinition
   let hash: Hash

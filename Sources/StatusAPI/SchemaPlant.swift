@@ -29,11 +29,13 @@ extension API {
     public var failures: Int?
     /// The id of the problem that names it.
     public var problem: String?
+    /// Registers that it does not have, learned by asking: `input 1`, `holding 5000-5009`, wire addresses.
+    public var holes: [String]?
 
     public init(
       id: String, profile: String? = nil, transport: String, address: String, state: String,
       lastHeard: Timestamp? = nil, silentForS: Double? = nil, retryInS: Double? = nil, points: PointCounts,
-      reads: Int? = nil, failures: Int? = nil, problem: String? = nil
+      reads: Int? = nil, failures: Int? = nil, problem: String? = nil, holes: [String]? = nil
     ) {
       (self.id, self.profile, self.transport, self.address) = (id, profile, transport, address)
       (self.state, self.lastHeard, self.silentForS, self.retryInS) = (state, lastHeard, silentForS, retryInS)

@@ -27,6 +27,11 @@ public struct StatusClient: Sendable {
     try answer(exchange("GET", path, body: nil, key: nil))
   }
 
+  /// The metrics page as it stands: Prometheus text.
+  public func metrics() throws(APIProblem) -> String {
+    String(decoding: try exchange("GET", "/metrics", body: nil, key: nil), as: UTF8.self)
+  }
+
   /// Writes, or asks with a body. A `key` makes a repeated write harmless.
   public func send<Content>(
     _ method: String, _ path: String, body: (some Encodable)?, key: String? = nil, as type: Content.Type

@@ -68,8 +68,9 @@ public final class StatusServer: Sendable {
     }
   }
 
+  /// Not an async channel yet: one that is never served, because the server ends first, would trap when it goes.
   private struct Connection: Sendable {
-    var channel: NIOAsyncChannel<Incoming, HTTPServerResponsePart>
+    var channel: any Channel
     var peer: Peer?
   }
 
@@ -81,6 +82,8 @@ public final class StatusServer: Sendable {
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptErrorSink()) }
       }
+      // Nothing is read before somebody is there to take it.
+      .childChannelOption(.autoRead, value: false)
       .bind(socket) { channel in
         channel.eventLoop.makeCompletedFuture {
           let pipeline = channel.pipeline.syncOperations
@@ -92,10 +95,7 @@ public final class StatusServer: Sendable {
           try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limit)))
           try pipeline.addHandler(RequestAssembler(limits: limits))
           let peer = try pipeline.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { Peer(socket: $0) }
-          let configuration = NIOAsyncChannel<Incoming, HTTPServerResponsePart>.Configuration()
-          return Connection(
-            channel: try NIOAsyncChannel(wrappingChannelSynchronously: channel, configuration: configuration),
-            peer: peer ?? nil)
+          return Connection(channel: channel, peer: peer ?? nil)
         }
       }
   }
@@ -117,7 +117,14 @@ public final class StatusServer: Sendable {
   }
 
   private func serve(_ connection: Connection, isFull: Bool) async throws {
-    try await connection.channel.executeThenClose { inbound, outbound in
+    let channel = connection.channel
+    let wrapped = try await channel.eventLoop.submit {
+      guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
+      let wrapped = try NIOAsyncChannel<Incoming, HTTPServerResponsePart>(wrappingChannelSynchronously: channel)
+      try channel.syncOptions?.setOption(.autoRead, value: true)
+      return wrapped
+    }.get()
+    try await wrapped.executeThenClose { inbound, outbound in
       if isFull {
         let problem = APIProblem(
           status: 503, code: "api.busy", title: "\(limits.connections) connections are open already",
@@ -134,7 +141,7 @@ public final class StatusServer: Sendable {
             try await write(response, keepAlive: request.keepAlive, to: outbound)
             if !request.keepAlive { return }
           case .events(let events):
-            return try await stream(events, over: connection.channel.channel, to: outbound)
+            return try await stream(events, over: channel, to: outbound)
           }
         }
       }

@@ -1,9 +1,10 @@
 // Canonical bytes: what is signed, fingerprinted, or kept in a checkpoint.
 //
 // A subset of deterministic CBOR (RFC 8949 §4.2.1), and no other encoding of the same value exists:
-//   unsigned and negative integers in their shortest form; byte strings and text (UTF-8) with definite lengths; arrays with
-//   definite lengths; false, true, null; every Double as nine bytes (0xFB and the bit pattern, big endian, so that NaN payloads and
-//   -0 survive). No maps, tags, half or single floats, indefinite lengths. A structure is an array whose first item is its version.
+//   unsigned and negative integers in their shortest form; byte strings and text (UTF-8) with definite lengths; arrays
+//   with definite lengths; false, true, null; every Double as nine bytes (0xFB and the bit pattern, big endian, so that
+//   NaN payloads and -0 survive). No maps, tags, half or single floats, indefinite lengths. A structure is an array
+//   whose first item is its version.
 
 /// Writes canonical bytes.
 public struct CanonicalWriter: Sendable {

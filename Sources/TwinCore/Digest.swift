@@ -1,5 +1,5 @@
-/// 32 bytes that stand for other bytes: BLAKE2b-256 throughout (RFC 7693, unkeyed). The hashing itself is handed in by the
-/// harness, so that pure rooms need no cryptographic library.
+/// 32 bytes that stand for other bytes: BLAKE2b-256 throughout (RFC 7693, unkeyed). The hashing itself is handed in by
+/// the harness, so that pure rooms need no cryptographic library.
 public struct Digest: Hashable, Sendable, CustomStringConvertible {
   public let words: SIMD4<UInt64>
 

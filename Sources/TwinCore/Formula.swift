@@ -1,8 +1,9 @@
 /// A compiled expression over points: what interlocks, policies and alarms are made of.
 ///
-/// Reverse Polish, a fixed stack, no allocation, total: an input that may not be used gives nil. A step whose result is not finite
-/// (a division by zero, the root of a negative number) is unknown, and so is all that rests on it: no comparison turns it into
-/// a truth. Truth is 1 and 0. `and` and `or` are strict: an unknown side makes the whole unknown.
+/// Reverse Polish, a fixed stack, no allocation, total: an input that may not be used gives nil. A step whose result is
+/// not finite (a division by zero, the root of a negative number) is unknown, and so is all that rests on it: no
+/// comparison turns it into a truth. Truth is 1 and 0. `and` and `or` are strict: an unknown side makes the whole
+/// unknown.
 public struct Formula: Hashable, Sendable {
   public enum Step: Hashable, Sendable {
     case constant(Double)

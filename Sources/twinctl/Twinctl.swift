@@ -15,7 +15,8 @@ struct Twinctl: ParsableCommand {
     subcommands: [
       StatusCommand.self, DevicesCommand.self, PointsCommand.self, WatchCommand.self, WhyCommand.self,
       EnvelopeCommand.self, OverrideCommand.self, ModeCommand.self, AlarmsCommand.self, CollectCommand.self,
-      ReplayCommand.self, PackCommand.self, KeysCommand.self, VersionCommand.self, ExplainCommand.self,
+      ReplayCommand.self, MetricsCommand.self, PackCommand.self, KeysCommand.self, VersionCommand.self,
+      ExplainCommand.self,
     ])
 
   static let release = "0.1.0"

@@ -29,22 +29,34 @@ enum ServerThread {
   static func start(_ server: ModbusServer) { BackgroundThread.start("modbus") { server.run() } }
 }
 
-/// Waits for signals and hands each to `take`, until a terminating one was taken.
+/// Hands signals to a thread, until a terminating one was taken.
+///
+/// The runtime's threads exist before any code of ours, so a blocked signal would still reach one of them: a handler writes the
+/// number into a pipe, which is all that a handler may do, and the thread reads it there.
 enum SignalThread {
+  // Written once, before the first handler is set.
+  nonisolated(unsafe) private static var pipeEnd: Int32 = -1
+
   static func start(_ signals: [Int32], _ take: @escaping @Sendable (Int32) -> Void) {
-    var set = sigset_t()
-    unsafe sigemptyset(&set)
-    for signal in signals { unsafe sigaddset(&set, signal) }
-    // Blocked here, before any other thread exists, so that only the waiting one ever sees them.
-    unsafe pthread_sigmask(SIG_BLOCK, &set, nil)
-    let waited = set
+    var ends: [Int32] = [-1, -1]
+    let made = unsafe pipe(&ends)
+    precondition(made == 0, "no descriptor left for signals")
+    unsafe pipeEnd = ends[1]
+    let source = ends[0]
+    for number in signals {
+      signal(number) { number in
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = unsafe write(SignalThread.pipeEnd, &byte, 1)
+      }
+    }
     BackgroundThread.start("signals") {
-      var set = waited
+      var byte: UInt8 = 0
       while true {
-        var signal: Int32 = 0
-        guard unsafe sigwait(&set, &signal) == 0 else { continue }
-        take(signal)
-        if signal == SIGTERM || signal == SIGINT { return }
+        let count = unsafe read(source, &byte, 1)
+        if count < 0, errno == EINTR { continue }
+        guard count == 1 else { return }
+        take(Int32(byte))
+        if Int32(byte) == SIGTERM || Int32(byte) == SIGINT { return }
       }
     }
   }

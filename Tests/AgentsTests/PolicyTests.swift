@@ -23,7 +23,8 @@ private func date(_ text: String, _ offset: Int = 0) -> CivilDate {
 @Suite struct `Week schedules` {
   /// 2026-01-12 is a Monday.
   @Test(arguments: [
-    ("2026-01-12T21:59:59Z", 0.0), ("2026-01-12T22:00:00Z", 1), ("2026-01-12T23:59:59Z", 1), ("2026-01-13T00:00:00Z", 1),
+    ("2026-01-12T21:59:59Z", 0.0), ("2026-01-12T22:00:00Z", 1), ("2026-01-12T23:59:59Z", 1),
+    ("2026-01-13T00:00:00Z", 1),
     ("2026-01-13T05:59:59Z", 1), ("2026-01-13T06:00:00Z", 0), ("2026-01-13T22:00:00Z", 0), ("2026-01-12T05:00:00Z", 0),
     ("2026-01-18T22:30:00Z", 2), ("2026-01-19T01:00:00Z", 2), ("2026-01-19T02:00:00Z", 0),
   ]) func `a window over midnight belongs to the day on which it began`(text: String, value: Double) {
@@ -43,7 +44,8 @@ private func date(_ text: String, _ offset: Int = 0) -> CivilDate {
         .init(days: 0x7f, from: 3600, to: 3600, value: 9), .init(days: 0x7f, from: 0, to: 7200, value: 1),
         .init(days: 0x7f, from: 0, to: 86_400, value: 2),
       ])
-    #expect(schedule.value(at: date("2026-01-12T01:00:00Z")) == 1 && schedule.value(at: date("2026-01-12T23:59:59Z")) == 2)
+    #expect(
+      schedule.value(at: date("2026-01-12T01:00:00Z")) == 1 && schedule.value(at: date("2026-01-12T23:59:59Z")) == 2)
   }
 
   /// In Paris 2026-03-29 has no 02:30 and 2026-10-25 has two.
@@ -66,16 +68,20 @@ private func date(_ text: String, _ offset: Int = 0) -> CivilDate {
 @Suite struct `Policies` {
   private static let target = PointIndex(0)
 
-  private static func policy(_ id: String, _ value: Double, priority: Int32 = 0, if condition: Formula? = nil) -> Policy {
+  private static func policy(_ id: String, _ value: Double, priority: Int32 = 0, if condition: Formula? = nil) -> Policy
+  {
     Policy(
       id: id, target: target, priority: priority, condition: condition, rule: .formula(.constant(value)),
       periodNanoseconds: 60 * second)
   }
 
-  @Test(arguments: [(-5.0, 26.0), (0, 26), (10, 24), (20, 22), (30, 18), (99, 18)]) func `a curve is flat beyond its ends`(
+  @Test(arguments: [(-5.0, 26.0), (0, 26), (10, 24), (20, 22), (30, 18), (99, 18)])
+  func `a curve is flat beyond its ends`(
     input: Double, output: Double
   ) {
-    let knots: [PolicyRule.Knot] = [.init(input: 0, output: 26), .init(input: 20, output: 22), .init(input: 30, output: 18)]
+    let knots: [PolicyRule.Knot] = [
+      .init(input: 0, output: 26), .init(input: 20, output: 22), .init(input: 30, output: 18),
+    ]
     #expect(PolicyRule.interpolate(knots, at: input) == output)
     #expect(PolicyRule.interpolate([.init(input: 5, output: 7)], at: input) == 7)
   }

@@ -7,11 +7,12 @@ import Testing
     func judged() -> Verdict {
       let point = PointIndex(0)
       let envelope = Envelope(
-        id: "e", point: point, hard: 0...1, fallback: Fallback(value: 0), leaseNanoseconds: 1, deadMan: .unattendedAccepted,
-        representation: .float64)
+        id: "e", point: point, hard: 0...1, fallback: Fallback(value: 0), leaseNanoseconds: 1,
+        deadMan: .unattendedAccepted, representation: .float64)
       let image = PointImage(count: 1, now: Uptime(nanoseconds: 0))
       return SafetyGuard(envelopes: [envelope]).check(0, by: .policy(0), envelope: 0, image: image, mode: .auto)
     }
+    func given() -> Permit? { SafetyGuard.permit(for: judged(), decision: DecisionID(tick: 1, ordinal: 0)) }
     func spend(_ permit: consuming Permit) -> Double { permit.value }
 
     """
@@ -20,7 +21,7 @@ import Testing
     try SwiftTypecheck.expectCompiles(
       Self.judged + """
         func use() -> Double? {
-          guard let permit = SafetyGuard.permit(for: judged(), decision: DecisionID(tick: 1, ordinal: 0)) else { return nil }
+          guard let permit = given() else { return nil }
           return spend(permit)
         }
         """)
@@ -37,7 +38,7 @@ import Testing
     try SwiftTypecheck.expectRefuses(
       Self.judged + """
         func twice() -> Double {
-          guard let permit = SafetyGuard.permit(for: judged(), decision: DecisionID(tick: 1, ordinal: 0)) else { return 0 }
+          guard let permit = given() else { return 0 }
           let first = spend(permit)
           return first + spend(permit)
         }

@@ -3,8 +3,8 @@ import Testing
 
 /// Asks the toolchain whether a snippet compiles against the modules that these tests were built from.
 ///
-/// To prove that something must not compile, show with `expectCompiles` that its neighbour does: a snippet that fails for
-/// another reason proves nothing.
+/// To prove that something must not compile, show with `expectCompiles` that its neighbour does: a snippet that fails
+/// for another reason proves nothing.
 enum SwiftTypecheck {
   /// What the compiler said; empty when the snippet compiles.
   static func diagnostics(of snippet: String) throws -> String {

@@ -11,10 +11,11 @@ private func at(_ seconds: Int64) -> Uptime { Uptime(nanoseconds: seconds * seco
 
 extension LevelFilter {
   fileprivate mutating func see(_ value: Double, at seconds: Int64, _ quality: Quality = .good) {
-    update(value, quality: quality, at: Uptime(nanoseconds: seconds * second), sequence: seconds, tick: seconds, settings: settings)
+    update(
+      value, quality: quality, at: Uptime(nanoseconds: seconds * second), sequence: seconds, tick: seconds,
+      settings: settings)
   }
 }
-
 
 @Suite struct `The level filter` {
   @Test func `is the local-level Kalman filter`() {
@@ -49,7 +50,9 @@ extension LevelFilter {
 
   @Test func `stays finite whatever it sees, and survives its bytes`() throws {
     var filter = LevelFilter()
-    let hostile = [1e308, -1e308, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, Double.leastNonzeroMagnitude, 0, 20]
+    let hostile = [
+      1e308, -1e308, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, Double.leastNonzeroMagnitude, 0, 20,
+    ]
     for step in 0..<200 {
       filter.see(hostile[step * 5 % 7], at: Int64(step) * 7, step % 3 == 0 ? .suspect : .good)
       #expect(filter.mean.isFinite && filter.variance >= 0 && filter.variance.isFinite)

@@ -9,6 +9,7 @@ It prints {"port": N} when it listens. Then it reads commands on stdin, one a li
     stats                          {"requests": n, "connections": n, "open": n, "writes": {"1": n}, "functions": {"3": n}}
     poke UNIT ADDRESS VALUE        sets a holding register
     peek UNIT ADDRESS              {"value": n}
+    log                            {"log": "UNIT FUNCTION ADDRESS VALUE…;…"}: the writes that arrived, in order (the first 1000)
     fault KIND[:KEY=VALUE,...]     adds a fault from now on
     clear                          removes all faults
     drop                           resets all connections
@@ -196,7 +197,7 @@ class Server:
         self.faults = options.fault
         self.device = Device(options.units, options.registers)
         self.requests = self.connections = 0
-        self.writes, self.functions = {}, {}
+        self.writes, self.functions, self.log = {}, {}, []
         self.writers, self.tasks = set(), set()
 
     def stats(self):
@@ -266,6 +267,7 @@ class Server:
         self.functions[str(pdu[0])] = self.functions.get(str(pdu[0]), 0) + 1
         if pdu[0] not in READS:
             self.writes[str(unit)] = self.writes.get(str(unit), 0) + 1
+            self.note(unit, pdu)
         fault = next((f for f in self.faults if f.kind != "one-socket" and f.fits(unit, pdu, nth)), None)
         kind, a = (fault.kind, fault.args) if fault else (None, {})
         if kind in ("hole", "exception"):
@@ -300,6 +302,12 @@ class Server:
             await self.send(writer, frame)
         return self.framed(tid, unit, reply, None)
 
+    def note(self, unit, pdu):
+        """Keeps a write of registers or coils for `log`."""
+        if len(self.log) < 1000 and len(pdu) >= 5:
+            values = [word(pdu, 3)] if pdu[0] in (5, 6) else [word(pdu, k) for k in range(6, len(pdu) - 1, 2)]
+            self.log.append(" ".join(str(n) for n in (unit, pdu[0], word(pdu, 1), *values)))
+
     @staticmethod
     async def send(writer, data):
         writer.write(data)
@@ -324,6 +332,8 @@ class Server:
         name, *args = line.split()
         if name == "stats":
             return self.stats()
+        if name == "log":
+            return {"log": ";".join(self.log)}
         if name == "poke":
             unit, address, value = map(int, args)
             self.device.memory[unit]["holding"][address] = value

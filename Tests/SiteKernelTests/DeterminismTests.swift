@@ -16,7 +16,8 @@ private func life(_ seed: UInt64, ticks: Int) -> (ticks: [Tick], fingerprints: [
     { .setMode(Mode.allCases[$0.below(5)], by: "ann") },
     {
       .override(
-        request: 1, point: PointIndex($0.below(7)), value: $0.between(5, 35), forNanoseconds: Int64($0.below(900)) * second,
+        request: 1, point: PointIndex($0.below(7)), value: $0.between(5, 35),
+        forNanoseconds: Int64($0.below(900)) * second,
         by: "bob", reason: "why not")
     },
     { .release(request: 2, point: PointIndex($0.below(7)), by: "bob") },
@@ -111,10 +112,12 @@ private func fresh() -> SiteKernel {
     }
     let changes: [(inout Tick) -> Void] = [
       { _ in }, { $0.number += 1 }, { $0.instant.nanoseconds ^= 1 }, { $0.uptime.nanoseconds ^= 1 },
-      { $0.isClockTrusted = false }, { $0.dropped = 1 }, { $0.frames[0].values[1].bitPattern ^= 1 },
-      { $0.frames[2].values[0].bitPattern ^= 1 << 63 }, { $0.frames[0].qualities[2] = .suspect },
-      { $0.frames[1].sequence ^= 1 }, { $0.frames[1].effective.nanoseconds ^= 1 }, { $0.frames[1].uptime.nanoseconds ^= 1 },
-      { $0.frames.swapAt(0, 1) }, { $0.frames.removeLast() }, { $0.frames.append($0.frames[0]) }, { $0.frames[0].group = 9 },
+      { $0.isClockTrusted = false }, { $0.dropped = 1 }, { $0.frames[0].values[1] = $0.frames[0].values[1].nextUp },
+      { $0.frames[2].values[0].negate() }, { $0.frames[0].qualities[2] = .suspect },
+      { $0.frames[1].sequence ^= 1 }, { $0.frames[1].effective.nanoseconds ^= 1 },
+      { $0.frames[1].uptime.nanoseconds ^= 1 },
+      { $0.frames.swapAt(0, 1) }, { $0.frames.removeLast() }, { $0.frames.append($0.frames[0]) },
+      { $0.frames[0].group = 9 },
       { $0.commands.swapAt(0, 1) }, { $0.commands.removeLast() }, { $0.commands[1] = .setMode(.auto, by: "anne") },
       { $0.commands[0] = .release(request: 7, point: Place.setpoint, by: "ann") },
     ]
@@ -136,7 +139,8 @@ private func fresh() -> SiteKernel {
           effective: Instant(nanoseconds: Int64(bitPattern: draw.bits())), observed: tick.instant,
           uptime: draw.once(in: 3) ? Uptime(nanoseconds: Int64(bitPattern: draw.bits())) : tick.uptime,
           values: (0..<count).map { _ in
-            draw.once(in: 2) ? Double(bitPattern: draw.bits()) : [.nan, .infinity, -.infinity, 1e308, -1e308][draw.below(5)]
+            draw.once(in: 2)
+              ? Double(bitPattern: draw.bits()) : [.nan, .infinity, -.infinity, 1e308, -1e308][draw.below(5)]
           }, qualities: (0..<count).map { _ in qualities[draw.below(5)] })
         tick.frames += draw.once(in: 2) ? [frame, frame] : [frame]
       }
@@ -153,7 +157,9 @@ private func fresh() -> SiteKernel {
     }
     // Huge readings must not leave a checkpoint that nobody can read.
     let bytes = plant.kernel.checkpoint()
-    #expect(throws: Never.self) { _ = try SiteKernel(plant.kernel.definition, resuming: bytes, hash: Sodium.blake2b256) }
+    #expect(throws: Never.self) {
+      _ = try SiteKernel(plant.kernel.definition, resuming: bytes, hash: Sodium.blake2b256)
+    }
   }
 
   @Test func `ten thousand points`() {
@@ -171,7 +177,8 @@ private func fresh() -> SiteKernel {
     for number in 1...3 {
       kernel.step(
         Tick(
-          number: Int64(number), instant: Instant(nanoseconds: 0), uptime: Uptime(nanoseconds: Int64(number)), frames: frames),
+          number: Int64(number), instant: Instant(nanoseconds: 0), uptime: Uptime(nanoseconds: Int64(number)),
+          frames: frames),
         into: &outcome)
     }
     #expect((0..<count).allSatisfy { kernel.estimate(PointIndex($0)).mean == Double($0) })
@@ -205,7 +212,8 @@ private func fresh() -> SiteKernel {
     var plant = Plant()
     plant.step()
     let decision = plant.step(plant.override(23))[0]
-    let record = DecisionRecord(decision, of: plant.outcome, at: plant.instant, mode: .auto, in: plant.kernel.definition)
+    let record = DecisionRecord(
+      decision, of: plant.outcome, at: plant.instant, mode: .auto, in: plant.kernel.definition)
     var writer = CanonicalWriter()
     record.encode(to: &writer)
     let recordBytes = writer.bytes

@@ -51,7 +51,9 @@ import TwinCore
       var plant = Plant(Sites.chiller(policyPeriod: nil))
       plant.step()
       let decided = plant.step(plant.override(value))
-      #expect(decided.map(\.verdict.disposition) == [.refuse] && decided[0].verdict.binding == rule && !decided[0].isCarriedOut)
+      #expect(
+        decided.map(\.verdict.disposition) == [.refuse] && decided[0].verdict.binding == rule
+          && !decided[0].isCarriedOut)
       #expect(plant.kernel.holds[0] == nil && plant.kernel.safety.memory[0].heldUntil == nil && plant.log.isEmpty)
     }
   }
@@ -105,7 +107,8 @@ import TwinCore
     plant.step(plant.override(23))
     plant.values[2] = 0
     let decided = plant.step()
-    #expect(decided.map(\.verdict.disposition) == [.revert] && decided[0].verdict.binding == .interlock && decided[0].isNews)
+    #expect(
+      decided.map(\.verdict.disposition) == [.revert] && decided[0].verdict.binding == .interlock && decided[0].isNews)
     #expect(plant.values[0] == 20 && plant.kernel.holds[0] == nil)
     plant.values[2] = 1
     for _ in 0..<60 { #expect(plant.step().isEmpty) }

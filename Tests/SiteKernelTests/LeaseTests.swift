@@ -138,7 +138,27 @@ import TwinCore
     #expect(moved[0].verdict.disposition == .refuse && moved[0].verdict.binding == .hold)
   }
 
-  @Test(arguments: [hour, -hour, 48 * hour, -48 * hour]) func `a step of the wall clock changes nothing`(by span: Int64) {
+  @Test func `after a new boot the policies speak at once`() {
+    var plant = Plant()
+    for _ in 0..<20 { plant.step() }
+    plant.uptime = 5 * second
+    let decided = plant.of(plant.step(.session(isNewBoot: true, mode: nil, ceiling: .auto), after: 0))
+    #expect(decided.map(\.verdict.disposition) == [.keep] && plant.kernel.safety.memory[0].hasOpenLease)
+  }
+
+  @Test func `a policy that takes over from a person again is news`() {
+    var plant = Plant()
+    plant.step()
+    let value = plant.values[0]
+    plant.step(plant.override(23))
+    plant.step(.release(request: 8, point: Place.setpoint, by: "ann"))
+    var back: [Decision] = []
+    for _ in 0..<6 { back += plant.of(plant.step()) }
+    #expect(back.map(\.verdict.value) == [value] && back[0].isNews && back[0].isCarriedOut)
+  }
+
+  @Test(arguments: [hour, -hour, 48 * hour, -48 * hour]) func `a step of the wall clock changes nothing`(by span: Int64)
+  {
     let rate = RateLimit(risingPerSecond: 0.01, fallingPerSecond: 0.01, windowNanoseconds: 60 * second)
     var (steady, stepped) = (Plant(Sites.chiller(rate: rate)), Plant(Sites.chiller(rate: rate)))
     for number in 0..<200 {

@@ -44,14 +44,18 @@ enum Sites {
     PointDefinition(
       id: id, unit: "Cel", staleNanoseconds: stale,
       estimator: EstimatorSettings(
-        measurementVariance: 0.04, processVariancePerSecond: 1e-4, isContinuous: true, halfLifeNanoseconds: 60 * second))
+        measurementVariance: 0.04, processVariancePerSecond: 1e-4, isContinuous: true, halfLifeNanoseconds: 60 * second)
+    )
   }
 
-  static func above(_ point: PointIndex, _ limit: Double) -> Formula { Formula([.point(point), .constant(limit), .greater])! }
+  static func above(_ point: PointIndex, _ limit: Double) -> Formula {
+    Formula([.point(point), .constant(limit), .greater])!
+  }
 
   /// A chiller whose setpoint follows the weather, and a bypass whose fallback is a rule of its own.
   static func chiller(
-    hold: Int64 = 0, rate: RateLimit? = nil, policyPeriod: Int64? = 60 * second, reverts: Bool = true, latching: Bool = false,
+    hold: Int64 = 0, rate: RateLimit? = nil, policyPeriod: Int64? = 60 * second, reverts: Bool = true,
+    latching: Bool = false,
     writesPerDay: Int? = nil
   ) -> SiteDefinition {
     let policies = policyPeriod.map {
@@ -65,15 +69,19 @@ enum Sites {
     }
     return SiteDefinition(
       id: "acme.lyon", name: "Lyon",
-      points: ["c.setpoint", "c.temperature", "c.flow", "w.outdoor", "c.bypass", "t.price", "w.warmer"].map { point($0) },
+      points: ["c.setpoint", "c.temperature", "c.flow", "w.outdoor", "c.bypass", "t.price", "w.warmer"].map {
+        point($0)
+      },
       groups: [
-        GroupDefinition(points: [Place.setpoint, Place.temperature, Place.flow]), GroupDefinition(points: [Place.outdoor]),
+        GroupDefinition(points: [Place.setpoint, Place.temperature, Place.flow]),
+        GroupDefinition(points: [Place.outdoor]),
         GroupDefinition(points: [Place.bypass]),
       ],
       derived: [
         DerivedPoint(
           point: Place.price,
-          source: .schedule(WeekSchedule(base: 0.2, windows: [.init(days: 0b11111, from: 7 * 3600, to: 19 * 3600, value: 0.3)]))),
+          source: .schedule(
+            WeekSchedule(base: 0.2, windows: [.init(days: 0b11111, from: 7 * 3600, to: 19 * 3600, value: 0.3)]))),
         DerivedPoint(point: Place.warmer, source: .formula(Formula([.point(Place.outdoor), .constant(1), .add])!)),
       ],
       envelopes: [
@@ -81,22 +89,28 @@ enum Sites {
           id: "setpoint", point: Place.setpoint, hard: 10...30, rate: rate, holdNanoseconds: hold,
           interlocks: [
             Interlock(
-              text: "flow", condition: above(Place.flow, 0.5), staleNanoseconds: 60 * second, latching: latching, reverts: reverts)
+              text: "flow", condition: above(Place.flow, 0.5), staleNanoseconds: 60 * second, latching: latching,
+              reverts: reverts)
           ],
-          required: [RequiredInput(point: Place.temperature, staleNanoseconds: 120 * second)], writesPerDay: writesPerDay,
+          required: [RequiredInput(point: Place.temperature, staleNanoseconds: 120 * second)],
+          writesPerDay: writesPerDay,
           fallback: Fallback(value: 20), leaseNanoseconds: 600 * second, deadMan: .deviceWatchdog,
           representation: .steps(scale: 0.1, offset: 0)),
         Envelope(
-          id: "bypass", point: Place.bypass, hard: 0...100, fallback: Fallback(value: 50, follow: .point(Place.outdoor)),
+          id: "bypass", point: Place.bypass, hard: 0...100,
+          fallback: Fallback(value: 50, follow: .point(Place.outdoor)),
           leaseNanoseconds: 600 * second, deadMan: .deviceWatchdog, representation: .float64),
       ], policies: policies ?? [],
       alarms: [
         AlarmDefinition(
-          id: "pump", condition: Formula([.point(Place.flow), .constant(0.5), .less])!, priority: 1, action: "start the pump"),
+          id: "pump", condition: Formula([.point(Place.flow), .constant(0.5), .less])!, priority: 1,
+          action: "start the pump"),
         AlarmDefinition(
-          id: "hot", condition: above(Place.temperature, 50), clear: Formula([.point(Place.temperature), .constant(45), .less])!,
+          id: "hot", condition: above(Place.temperature, 50),
+          clear: Formula([.point(Place.temperature), .constant(45), .less])!,
           delayNanoseconds: 30 * second, action: "look at the chiller", cause: 0),
-        AlarmDefinition(id: "very-hot", condition: above(Place.temperature, 60), action: "look at the chiller", cause: 1),
+        AlarmDefinition(
+          id: "very-hot", condition: above(Place.temperature, 60), action: "look at the chiller", cause: 1),
       ])
   }
 }
@@ -130,7 +144,8 @@ struct Plant {
     let columns: [Int32: [Double]] = [0: Array(values[..<3]), 1: [values[3]], 2: [values[4]]]
     let frames = speaks.sorted().map { group in
       Frame(
-        group: group, sequence: (number + 1) * 10 + Int64(group), effective: at, observed: at, uptime: Uptime(nanoseconds: now),
+        group: group, sequence: (number + 1) * 10 + Int64(group), effective: at, observed: at,
+        uptime: Uptime(nanoseconds: now),
         values: columns[group]!, qualities: columns[group]!.map { _ in .good })
     }
     return Tick(
@@ -146,7 +161,9 @@ struct Plant {
     inbox = []
     kernel.step(tick, into: &outcome)
     for decision in outcome.decisions where decision.isCarriedOut {
-      guard SafetyGuard.permit(for: decision.verdict, decision: decision.id) != nil else { fatalError("no permit: \(decision)") }
+      guard SafetyGuard.permit(for: decision.verdict, decision: decision.id) != nil else {
+        fatalError("no permit: \(decision)")
+      }
       guard decision.verdict.disposition != .keep else { continue }
       let point = decision.verdict.point
       log.append((tick.number, point, decision.verdict.value))
@@ -164,6 +181,7 @@ struct Plant {
 
   func override(_ value: Double, minutes: Int64 = 30, request: Int64 = 7, by person: String = "ann") -> Command {
     .override(
-      request: request, point: Place.setpoint, value: value, forNanoseconds: minutes * 60 * second, by: person, reason: "test")
+      request: request, point: Place.setpoint, value: value, forNanoseconds: minutes * 60 * second, by: person,
+      reason: "test")
   }
 }

@@ -14,13 +14,15 @@ import TwinCore
       plant.values[3] = 25 + Double(number / 10)
       for decision in plant.step(after: 20) {
         records.append(
-          DecisionRecord(decision, of: plant.outcome, at: plant.instant, mode: plant.kernel.mode, in: plant.kernel.definition))
+          DecisionRecord(
+            decision, of: plant.outcome, at: plant.instant, mode: plant.kernel.mode, in: plant.kernel.definition))
       }
     }
     plant.values[2] = 0
     plant.step()
     for decision in plant.outcome.decisions + plant.step(plant.override(99)) {
-      records.append(DecisionRecord(decision, of: plant.outcome, at: plant.instant, mode: .auto, in: plant.kernel.definition))
+      records.append(
+        DecisionRecord(decision, of: plant.outcome, at: plant.instant, mode: .auto, in: plant.kernel.definition))
     }
     #expect(Set(records.map(\.actor)) == ["policy weather", "guard", "person ann"])
     #expect(Set(records.map(\.disposition)).isSuperset(of: [.permit, .keep, .revert, .refuse]))
@@ -95,7 +97,8 @@ import TwinCore
     site.alarms = [site.alarms[2]]
     site.alarms[0].cause = nil
     let kernel = try SiteKernel(site, resuming: plant.kernel.checkpoint(), hash: Sodium.blake2b256)
-    #expect(kernel.image[moved(Place.outdoor)] == plant.kernel.image[Place.outdoor] && kernel.image[PointIndex(0)] == .never)
+    #expect(
+      kernel.image[moved(Place.outdoor)] == plant.kernel.image[Place.outdoor] && kernel.image[PointIndex(0)] == .never)
     #expect(kernel.safety.memory[1] == plant.kernel.safety.memory[0] && !kernel.safety.memory[0].hasOpenLease)
     #expect(kernel.holds[0] == nil && kernel.holds[1] == plant.kernel.holds[0])
     #expect(kernel.alarms.states == [plant.kernel.alarms.states[2]])
@@ -157,7 +160,9 @@ import TwinCore
     #expect(events(plant).isEmpty)
     plant.speaks = [1, 2]
     for _ in 0..<9 { plant.step() }
-    #expect(!plant.kernel.alarms.states[1].isKnown && plant.kernel.alarms.states[1].activeSince != nil, "unknown clears nothing")
+    #expect(
+      !plant.kernel.alarms.states[1].isKnown && plant.kernel.alarms.states[1].activeSince != nil,
+      "unknown clears nothing")
     plant.speaks = [0, 1, 2]
     plant.values[1] = 44
     plant.step()

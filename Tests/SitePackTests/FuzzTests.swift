@@ -111,4 +111,20 @@ import TwinCore
     #expect(result.problems.count == 1001)
     #expect(result.problems.last?.code == "pack.too_many_problems")
   }
+
+  /// A long word in every place that looks names up: far beyond what is read, and just below.
+  @Test(.timeLimit(.minutes(1)), arguments: ["a-", "a.", "(", "1 K", "é"], [100_000, 1300])
+  func `of one long word end in time`(piece: String, count: Int) {
+    let word = String(repeating: piece, count: count)
+    let graph = "nodes: {a: {type: \"\(word)\"}}\nedges: [[\"\(word)\", feeds, b], [a, \"\(word)\", b]]\n"
+    let result = Pack.load(
+      files([
+        "site.yaml": "pack: 1\nversion: 1\nsite: {id: big, tenant: example, name: Big, tz: UTC}\n",
+        "devices.yaml": "devices: {}\n", "graph.yaml": graph,
+        "envelopes.yaml": "envelopes: {a: {point: \"\(word)\", hard: {min: \"\(word)\", rate: \"\(word)/s\"}}}\n",
+        "alarms.yaml": "alarms: {a: {when: \"\(word)\", for: \"\(word)\", action: look, cause: \"\(word)\"}}\n",
+      ]))
+    #expect(result.pack == nil)
+    #expect(result.problems.allSatisfy { $0.description.utf8.count < 20_000 })
+  }
 }

@@ -257,6 +257,27 @@ struct ServerTests {
     }
   }
 
+  @Test("ends cleanly while clients are still coming in")
+  func stopsWhileAccepting() async throws {
+    try await withDirectory { directory in
+      let path = directory + "/s"
+      for _ in 0..<40 {
+        let server = StatusServer(socketPath: path, operatorGroup: nil, source: StubSource(), clock: SystemClock())
+        let (listening, ready) = AsyncStream.makeStream(of: Never.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          group.addTask { try await server.run { ready.finish() } }
+          for await _ in listening {}
+          for _ in 0..<20 {
+            let socket = try ClientSocket(path, timeoutMs: 5000)
+            try socket.send(Array("GET /v1/meta HTTP/1.1\r\nHost: twind\r\n\r\n".utf8))
+          }
+          group.cancelAll()
+          try await group.waitForAll()
+        }
+      }
+    }
+  }
+
   @Test("an open stream does not hold up the end of the server")
   func stopsWithReaders() async throws {
     try await withDirectory { directory in

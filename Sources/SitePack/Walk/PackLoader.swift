@@ -96,6 +96,13 @@ final class PackLoader {
           .error, "pack.many_documents", at: found[1].mark, "\(file.path) has \(found.count) documents",
           "keep one, without ---")
       }
+      if let long = found.first?.longScalar {
+        problems.add(
+          .error, "pack.too_long", at: long.mark,
+          "a text of \(long.raw.utf8.count) bytes, at most \(Node.textMax) are read",
+          "shorten it; look for a quote that is never closed")
+        return
+      }
       documents[file.path] = found.first
     } catch {
       problems.add(error)
@@ -161,4 +168,21 @@ struct PointEntry {
   var draft: PointDraft?
   /// Position in `devices`; nil for derived points.
   var device: Int?
+}
+
+extension Node {
+  /// Bytes of one scalar: far more than any text of a pack needs, and little enough to be looked at many times.
+  static let textMax = 4096
+
+  /// The first scalar, key or value, that is longer.
+  var longScalar: Scalar? {
+    switch self {
+    case .scalar(let scalar): return scalar.raw.utf8.count > Self.textMax ? scalar : nil
+    case .sequence(let items, _): return items.lazy.compactMap(\.longScalar).first
+    case .mapping(let mapping):
+      return mapping.entries.lazy.compactMap {
+        $0.key.raw.utf8.count > Self.textMax ? $0.key : $0.value.longScalar
+      }.first
+    }
+  }
 }

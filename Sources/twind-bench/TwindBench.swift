@@ -1,0 +1,112 @@
+import Glibc
+import Guard
+import SiteKernel
+import Sodium
+import TwinCore
+
+/// Measures what needs no daemon: the kernel's step, the guard's check, replay. One JSON object a line; see docs/bench.md.
+@main
+struct TwindBench {
+  static func main() {
+    guard CommandLine.arguments.count == 2 else {
+      fail(64, "usage: twind-bench DIRECTORY\n  an empty directory for the recorded hours; best in memory, /dev/shm")
+    }
+    guard Sodium.ready else { fail(70, "twind-bench: libsodium cannot start") }
+    do {
+      print(Figure("kernel.step_us", stepSeconds(points: 1000) * 1e6, "us", .atMost(200)))
+      print(Figure("guard.check_ns", checkSeconds() * 1e9, "ns", .atMost(100)))
+      try replay(points: 50, "kernel.replay_speedup", goal: 10_000, in: CommandLine.arguments[1])
+      try replay(points: 1000, "kernel.replay_speedup_1000", goal: 2_000, in: CommandLine.arguments[1])
+    } catch {
+      fail(70, "twind-bench: \(error)")
+    }
+  }
+
+  /// CPU time of one step in which every point has a reading.
+  static func stepSeconds(points: Int) -> Double {
+    var site = SyntheticSite(points: points)
+    var kernel = SiteKernel(site.definition, hash: Sodium.blake2b256)
+    var outcome = Outcome()
+    var number: Int64 = 0
+    var least = Double.infinity
+    for _ in 0..<7 {
+      let ticks = (0..<500).map { _ in
+        number += 1
+        return site.tick(
+          number, frames: [site.frame(sequence: number, second: number)],
+          commands: number == 1 ? [SyntheticSite.session] : [])
+      }
+      let spent = Spent.by { for tick in ticks { kernel.step(tick, into: &outcome) } }
+      least = min(least, spent.cpuSeconds / Double(ticks.count))
+    }
+    return least
+  }
+
+  /// CPU time of one check against a static range, a rate that counts since an earlier write, and an interlock; with its trace.
+  static func checkSeconds() -> Double {
+    let (setpoint, other) = (PointIndex(0), PointIndex(1))
+    var safety = SafetyGuard(envelopes: [SyntheticSite.envelope(of: setpoint, above: other)])
+    var image = PointImage(count: 2, now: Uptime(nanoseconds: SyntheticSite.second))
+    for index in image.states.indices {
+      image.states[index] = PointImage.State(
+        value: 1000, quality: .good, effective: SyntheticSite.begin, uptime: image.now,
+        freshUntil: image.now.advanced(byNanoseconds: 60 * SyntheticSite.second))
+    }
+    safety.carriedOut(safety.check(1001, by: .policy(0), envelope: 0, image: image, mode: .auto), at: image.now)
+    image.now = image.now.advanced(byNanoseconds: 5 * SyntheticSite.second)
+    let checks = 200_000
+    var sum = 0.0
+    var rules = 0
+    let spent = Spent.leastOf(7) {
+      for number in 0..<checks {
+        let asked = Double(900 + number & 255)
+        let verdict = safety.check(asked, by: .policy(0), envelope: 0, image: image, mode: .auto)
+        sum += verdict.value
+        rules += verdict.trace.count
+      }
+    }
+    precondition(sum > 0 && rules >= 3 * checks, "every check came to a value and a trace")
+    return spent.cpuSeconds / Double(checks)
+  }
+
+  /// Records an hour, then replays it: against real time by the wall's clock, and the same by CPU time.
+  static func replay(points: Int, _ name: String, goal: Double, in directory: String) throws {
+    let path = "\(directory)/hour-\(points)"
+    guard unsafe mkdir(path, 0o700) == 0 else { throw BenchFault("\(path) cannot be made, errno \(errno)") }
+    let recording = try Recording(points: points, directory: path)
+    let spent = try Spent.leastOf(5) { try recording.replay() }
+    let hour = Double(Recording.seconds)
+    print(Figure(name, hour / spent.wallSeconds, "x", .atLeast(goal)))
+    print(Figure("\(name)_cpu", hour / spent.cpuSeconds, "x", .atLeast(goal)))
+  }
+
+  static func fail(_ code: Int32, _ text: String) -> Never {
+    let bytes = Array((text + "\n").utf8)
+    _ = unsafe write(STDERR_FILENO, bytes, bytes.count)
+    exit(code)
+  }
+}
+
+/// One line of the result.
+struct Figure: CustomStringConvertible {
+  enum Goal { case atMost(Double), atLeast(Double) }
+
+  let name: String
+  let value: Double
+  let unit: String
+  let goal: Goal
+
+  init(_ name: String, _ value: Double, _ unit: String, _ goal: Goal) {
+    (self.name, self.value, self.unit, self.goal) = (name, value, unit, goal)
+  }
+
+  var description: String {
+    let (bound, better) =
+      switch goal {
+      case .atMost(let bound): (bound, "lower")
+      case .atLeast(let bound): (bound, "higher")
+      }
+    let rounded = (value * 1000).rounded() / 1000
+    return #"{"figure":"\#(name)","value":\#(rounded),"unit":"\#(unit)","goal":\#(bound),"better":"\#(better)","peers":{}}"#
+  }
+}

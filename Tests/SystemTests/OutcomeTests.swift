@@ -1,0 +1,38 @@
+import StatusAPI
+import Testing
+
+@Suite(.berthed) struct `What became of a write` {
+  private func outcome(of fault: String, _ wanted: String, _ words: String) async throws {
+    let place = try Place()
+    let peer = try await Peer(place, faults: [fault])
+    let site = try await Site(place, SmallPack(port: peer.port, timeout: "300ms"))
+    try await site.start()
+    let decision = try await site.settled(wanted)
+    #expect(decision.value.value == 20.21)
+    let (code, text) = try await site.twinctl("why", "unit.sp")
+    #expect(code == 0 && text.contains(words), "\(text)")
+    #expect(try site.decisions().contains { $0.id == decision.id && $0.outcome == wanted })
+    #expect(try await peer.writes().first?.value == SmallPack.firstWish)
+  }
+
+  @Test func `ACK without effect ends as mismatched and is said so`() async throws {
+    try await outcome(of: "ack-only:fc=6", "mismatched", "not what was written")
+  }
+
+  @Test func `device refuses write`() async throws {
+    try await outcome(of: "exception:fc=6,code=4", "refused_by_device", "the device refused it")
+  }
+
+  @Test func `no reply to write is unknown`() async throws {
+    try await outcome(of: "silent:fc=6", "unknown", "not known whether it arrived")
+  }
+
+  @Test func `a confirmed write shows what was read back`() async throws {
+    let place = try Place()
+    let peer = try await Peer(place)
+    let site = try await Site(place, SmallPack(port: peer.port))
+    try await site.startHolding(peer)
+    let decision = try #require(try site.why("unit.sp"))
+    #expect(decision.readBack?.value == 20.21 && decision.actor == "policy wish")
+  }
+}
