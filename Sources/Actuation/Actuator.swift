@@ -14,6 +14,10 @@ public struct WriteReport: Sendable, Equatable {
   public var readBack: Double?
   /// Why it is not confirmed, in words for the record.
   public var cause: String?
+  /// The decision whose lease lapsed, where one did.
+  public var lapsed: DecisionID?
+  /// Whether an earlier lease of the point goes on, because this write never left.
+  public var isStillHeld = false
 
   public init(
     decision: DecisionID? = nil, point: PointIndex, value: Double, outcome: WriteOutcome, readBack: Double? = nil,
@@ -77,7 +81,11 @@ public actor Actuator {
   /// What is held, without what is on its way back.
   public var held: [Lease] { leases.filter { $0.retryAt == nil } }
 
-  /// Spends a permit. The receipt must be that of its decision; after `deadline` (gateway time) nothing is written any more.
+  /// Whether there is anything to give back.
+  public func holds(_ point: PointIndex) -> Bool { book.open[point] != nil }
+
+  /// Spends a permit. The receipt must be that of its decision; after `deadline` (gateway time) nothing is written any
+  /// more.
   public func write(
     _ permit: consuming Permit, _ receipt: consuming DurableReceipt, before deadline: Uptime
   ) async -> WriteReport {
@@ -87,23 +95,28 @@ public actor Actuator {
     let lease = Lease(
       decision: decision, point: point, value: value, revertValue: permit.revertValue,
       expires: siteClock.uptime.advanced(byNanoseconds: permit.leaseNanoseconds))
-    guard let target = targets[point] else {
-      return WriteReport(decision: decision, point: point, value: value, outcome: .notSent, cause: "no such target")
-    }
-    guard gatewayClock.uptime <= deadline else {
-      return WriteReport(
-        decision: decision, point: point, value: value, outcome: .notSent, cause: "the receipt came too late")
-    }
+    guard let target = targets[point] else { return unsent(decision, point, value, "no such target") }
+    guard gatewayClock.uptime <= deadline else { return unsent(decision, point, value, "the receipt came too late") }
+    let earlier = book.open[point]
     if disposition == .revert { book.close(point) } else { book.enter(lease) }
     var result = await carryOut(value, on: target)
     result.decision = decision
     if disposition == .revert {
       if !result.isBack { retryLater(lease) }
     } else if result.outcome == .notSent {
-      // What certainly never left is not held.
+      // What certainly never left is not held; what was held before still is.
       book.close(point)
+      if let earlier { book.enter(earlier) }
+      result.isStillHeld = earlier != nil
     }
     return result
+  }
+
+  /// The report of a write that is not made. What was held before still is.
+  public func unsent(_ decision: DecisionID, _ point: PointIndex, _ value: Double, _ cause: String) -> WriteReport {
+    var report = WriteReport(decision: decision, point: point, value: value, outcome: .notSent, cause: cause)
+    report.isStillHeld = holds(point)
+    return report
   }
 
   /// Takes over a lease that an earlier life left open and could not give back.
@@ -145,7 +158,8 @@ public actor Actuator {
 
   private func giveBack(_ lease: Lease) async {
     guard let target = targets[lease.point], book.close(lease.point) != nil else { return }
-    let result = await carryOut(lease.revertValue, on: target)
+    var result = await carryOut(lease.revertValue, on: target)
+    result.lapsed = lease.decision
     // A new permit may have come while this write was out; then the point is its holder's.
     if !result.isBack, book.open[lease.point] == nil { retryLater(lease) }
     // The first attempt is news, and so is the one that succeeds.
@@ -200,7 +214,8 @@ public actor Actuator {
     for lease in held {
       guard let target = targets[lease.point], let port = ports[target.device.link], !writing.contains(lease.point)
       else { continue }
-      // A refresh that fails is tried again next round; if it keeps failing the device falls back, which is what it is for.
+      // A refresh that fails is tried again next round; if it keeps failing the device falls back, which is what it is
+      // for.
       do throws(BusFault) { try await arm(target, port) } catch { continue }
     }
   }

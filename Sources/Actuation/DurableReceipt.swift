@@ -1,7 +1,8 @@
 public import FeatureStore
 public import TwinCore
 
-/// Proof that one decision is on disk. Without it nothing is written; it is made from a commit that succeeded, and from nothing else.
+/// Proof that one decision is on disk. Without it nothing is written; it is made from a commit that succeeded, and from
+/// nothing else.
 public struct DurableReceipt: ~Copyable, Sendable {
   public let decision: DecisionID
 

@@ -11,7 +11,9 @@ public struct Lease: Sendable, Equatable {
   /// Gateway time before which giving it back is not tried again; nil until the first attempt failed.
   var retryAt: Uptime?
 
-  init(decision: DecisionID, point: PointIndex, value: Double, revertValue: Double, expires: Uptime, retryAt: Uptime? = nil) {
+  init(
+    decision: DecisionID, point: PointIndex, value: Double, revertValue: Double, expires: Uptime, retryAt: Uptime? = nil
+  ) {
     (self.decision, self.point, self.value, self.revertValue) = (decision, point, value, revertValue)
     (self.expires, self.retryAt) = (expires, retryAt)
   }
@@ -33,7 +35,8 @@ struct LeaseBook: Sendable {
     return true
   }
 
-  /// Those that must go back now, by point: their time is over on the site's clock, and a failed attempt has rested on the gateway's.
+  /// Those that must go back now, by point: their time is over on the site's clock, and a failed attempt has rested on
+  /// the gateway's.
   func lapsed(site: Uptime, gateway: Uptime) -> [Lease] {
     open.values.filter { lease in lease.retryAt.map { gateway >= $0 } ?? (site >= lease.expires) }
       .sorted { $0.point < $1.point }

@@ -4,11 +4,10 @@
 //   link        [0, host, port] Modbus TCP, [1, host, port] RTU over TCP, [2, path, baud, parity, stop bits] serial
 //   read-back   [table, address, [register…]]: what must stand there afterwards
 //
-// It holds all that giving the point back needs, and nothing that only a readable pack could tell: a daemon that cannot read its
-// pack must still be able to let go of the plant.
+// It holds all that giving the point back needs, and nothing that only a readable pack could tell: a daemon that cannot
+// read its pack must still be able to let go of the plant.
 
 public import Collectors
-
 public import Seams
 public import TwinCore
 
@@ -33,7 +32,8 @@ public struct RevertOrder: Sendable, Equatable {
   /// The order that writes `value` to a point of `device`. Throws where the value has no registers.
   public init(value: Double, of point: RegisterPoint, in device: Device) throws(BusFault) {
     guard let write = point.write else {
-      throw BusFault(.unwritable, "\(device.id).\(point.name) has no write profile", remedy: "add `write:` to the profile")
+      throw BusFault(
+        .unwritable, "\(device.id).\(point.name) has no write profile", remedy: "add `write:` to the profile")
     }
     let registers = try RegisterCodec(point).registers(for: value)
     self.point = "\(device.id).\(point.name)"
@@ -46,7 +46,8 @@ public struct RevertOrder: Sendable, Equatable {
     readBackTable = point.table
   }
 
-  /// Carries the order out over a link of its own: blocking, for a start or a stop, when no bus runs. Tries `attempts` times.
+  /// Carries the order out over a link of its own: blocking, for a start or a stop, when no bus runs. Tries `attempts`
+  /// times.
   public func carryOut(over link: any DeviceLink, attempts: Int = 3) -> WriteOutcome {
     var outcome = WriteOutcome.notSent
     for _ in 0..<attempts {

@@ -13,7 +13,8 @@ extension Bus {
   private static let busyMinNanoseconds: Int64 = 100_000_000
   private static let busyMaxNanoseconds: Int64 = 10_000_000_000
 
-  /// Sends one request when it is this caller's turn and the line has rested; the reply is of the right function and length.
+  /// Sends one request when it is this caller's turn and the line has rested; the reply is of the right function and
+  /// length.
   ///
   /// A read that a broken connection or a stray reply spoiled is sent once more.
   /// Errors: `.exception` for a refusal; everything that kept the request from being sent or answered.

@@ -140,6 +140,7 @@ extension Bus {
     if group.plan.finish() {
       state.nextCheck = state.holes.nextCheck?.at
       remember(state.device.id, state.holes.bytes)
+      board.update(state.index) { $0.holes = state.holes.holes }
       for other in state.groups where other !== group { other.plan.isStale = true }
     }
     let now = clock.uptime

@@ -6,8 +6,8 @@ extension Bus {
   private static let readBackPauseMinNanoseconds: Int64 = 5_000_000
   private static let readBackPauseMaxNanoseconds: Int64 = 200_000_000
 
-  /// Writes a setpoint by its profile's sequence, each step confirmed, and reads the point back until it shows the value or
-  /// the profile's time is over. Steps are never repeated, and no other write comes between them.
+  /// Writes a setpoint by its profile's sequence, each step confirmed, and reads the point back until it shows the
+  /// value or the profile's time is over. Steps are never repeated, and no other write comes between them.
   nonisolated func perform(_ transaction: WriteTransaction) async -> WriteResult {
     var result = WriteResult(
       outcome: .mismatch, written: transaction.value, stepsConfirmed: 0, confirmed: nil, reading: nil)

@@ -8,12 +8,12 @@ public enum WritePolicy: Sendable, Equatable {
   case never, allowed
 }
 
-/// The one master of a connection and of the units behind it: polls, writes, read-backs, probes and a technician's questions
-/// all pass here, one request at a time.
+/// The one master of a connection and of the units behind it: polls, writes, read-backs, probes and a technician's
+/// questions all pass here, one request at a time.
 ///
-/// Runs on a thread of its own, which a blocking transaction may hold. Callers queue by priority (write, read-back, poll,
-/// probe, technician): a write waits for at most the one request that is out. Nothing waits for ever: each request ends by the
-/// device's timeout, and at most `Turnstile.waitingMax` callers queue.
+/// Runs on a thread of its own, which a blocking transaction may hold. Callers queue by priority (write, read-back,
+/// poll, probe, technician): a write waits for at most the one request that is out. Nothing waits for ever: each
+/// request ends by the device's timeout, and at most `Turnstile.waitingMax` callers queue.
 public actor Bus {
   /// A device as the bus sees it. Devices behind one unit number share the unit's breaker.
   final class DeviceState {
@@ -86,7 +86,8 @@ public actor Bus {
 
   /// - Parameters:
   ///   - groups: Those of other buses' devices are ignored.
-  ///   - facts: What `remember` was given in earlier lives, by device; bytes that are damaged, or of another profile or unit,
+  ///   - facts: What `remember` was given in earlier lives, by device; bytes that are damaged, or of another profile
+  ///     or unit,
   ///     count for nothing.
   ///   - seed: For the jitter of retries.
   ///   - remember: Takes a device's id and learned facts whenever these change. Must not block.

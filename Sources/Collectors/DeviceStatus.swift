@@ -88,8 +88,8 @@ struct RoundTrips: Sendable, Equatable {
   }
 }
 
-/// Who may use the bus next: by priority, then in order of arrival. Callers enter before they reach the bus, so that whoever
-/// holds it sees them waiting.
+/// Who may use the bus next: by priority, then in order of arrival. Callers enter before they reach the bus, so that
+/// whoever holds it sees them waiting.
 final class Turnstile: Sendable {
   enum Priority: Int, Sendable, Comparable {
     case write, readBack, poll, probe, technician

@@ -2,7 +2,8 @@ import TwinCore
 
 /// The registers of one group, gathered over a poll's requests, and what they say.
 ///
-/// Everything is laid out once; a poll fills the buffer in place and allocates the frame's two arrays, nothing for a point.
+/// Everything is laid out once; a poll fills the buffer in place and allocates the frame's two arrays, nothing for a
+/// point.
 struct GroupDecoder {
   private struct Column {
     var piece: Int

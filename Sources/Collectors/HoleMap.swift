@@ -1,14 +1,16 @@
 // The learned facts of one device, canonical bytes (TwinCore.CanonicalWriter), version 1:
 //
 //   structure of 5: profile text, unit, registers per request or null, when that was learned, array of holes
-//   hole            structure of 6, version 1: table (0 coil, 1 discrete, 2 input, 3 holding), start, count, learned, checked,
+//   hole            structure of 6, version 1: table (0 coil, 1 discrete, 2 input, 3 holding), start, count, learned,
+//                   checked,
 //                   confirmations
 //
 // Holes are ordered by table and start and do not overlap.
 
 public import TwinCore
 
-/// Which registers of a device are illegal, and how long a request it takes: learned from its refusals, kept over restarts.
+/// Which registers of a device are illegal, and how long a request it takes: learned from its refusals, kept over
+/// restarts.
 public struct HoleMap: Sendable, Equatable {
   public struct Hole: Sendable, Equatable {
     public var table: RegisterTable

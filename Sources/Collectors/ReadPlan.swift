@@ -12,9 +12,9 @@ struct ReadRequest: Sendable, Equatable {
 
 /// The requests of one poll group, and the search for illegal registers among them.
 ///
-/// Pure. A refused block is halved; its halves run in the same poll while the budget lasts, else in the next, so that the
-/// neighbours keep flowing. A refused single value is a hole. When both halves of a refused block are fine, then the gap
-/// between them is illegal, or, where there is none, the block was too long for the device.
+/// Pure. A refused block is halved; its halves run in the same poll while the budget lasts, else in the next, so that
+/// the neighbours keep flowing. A refused single value is a hole. When both halves of a refused block are fine, then
+/// the gap between them is illegal, or, where there is none, the block was too long for the device.
 struct ReadPlan: Sendable {
   struct Piece: Sendable, Equatable {
     var table: RegisterTable
@@ -31,7 +31,8 @@ struct ReadPlan: Sendable {
   }
 
   static let extraRequestsMax = 32
-  /// A block may have been refused by chance; the limit is believed when it shows so often, and no such block passes between.
+  /// A block may have been refused by chance; the limit is believed when it shows so often, and no such block passes
+  /// between.
   static let limitStrikes = 2
   /// A half that fails in other ways for so many polls ends the search.
   static let searchPollsMax = 50

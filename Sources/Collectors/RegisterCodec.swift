@@ -14,8 +14,8 @@ public struct Reading: Sendable, Equatable {
 
 /// The one translation between a point's registers and its value, for reading and for writing.
 ///
-/// A value is `Double(count) * scale + offset` wherever it is computed, so that equal registers give equal bits. A power of
-/// ten that the device states multiplies or divides the count by an exact table before that.
+/// A value is `Double(count) * scale + offset` wherever it is computed, so that equal registers give equal bits. A
+/// power of ten that the device states multiplies or divides the count by an exact table before that.
 public struct RegisterCodec: Sendable {
   public let type: RegisterType
   public let order: RegisterOrder

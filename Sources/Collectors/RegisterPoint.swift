@@ -76,10 +76,12 @@ public struct RegisterStep: Hashable, Sendable {
   public init(address: Int, value: UInt16?) { (self.address, self.value) = (address, value) }
 }
 
-/// The device's own guard against a silent controller: it falls back by itself unless the register is written again in time.
+/// The device's own guard against a silent controller: it falls back by itself unless the register is written again in
+/// time.
 public struct DeviceWatchdog: Hashable, Sendable {
   public var address: Int
-  /// The seconds that twind asks the device to wait; written to the register, in its own unit, before the first setpoint.
+  /// The seconds that twind asks the device to wait; written to the register, in its own unit, before the first
+  /// setpoint.
   public var timeoutSeconds: Int
   /// How often twind writes it again.
   public var refreshSeconds: Int
@@ -123,7 +125,8 @@ public struct RegisterPoint: Hashable, Sendable {
   public var order: RegisterOrder
   public var scale: Double
   public var offset: Double
-  /// The name of the point in the same device that holds this one's power of ten; read in the same request or `suspect`.
+  /// The name of the point in the same device that holds this one's power of ten; read in the same request or
+  /// `suspect`.
   public var scaleFrom: String?
   /// UCUM.
   public var unit: String

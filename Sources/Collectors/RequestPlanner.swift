@@ -1,8 +1,8 @@
 /// Cuts the registers of one table into as few requests as the limits allow.
 ///
-/// A piece (one value's registers) is never split. Pieces that are bound to each other (a value and its power of ten) share a
-/// request wherever one is long enough. Registers between pieces are read along while that is cheaper than another request,
-/// never where one is known to be illegal.
+/// A piece (one value's registers) is never split. Pieces that are bound to each other (a value and its power of ten)
+/// share a request wherever one is long enough. Registers between pieces are read along while that is cheaper than
+/// another request, never where one is known to be illegal.
 public struct RequestPlanner: Sendable, Equatable {
   /// One request: an address range, and which pieces lie in it (indices into the list given, by address).
   public struct Block: Sendable, Equatable {

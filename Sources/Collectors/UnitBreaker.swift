@@ -1,9 +1,10 @@
 public import TwinCore
 
-/// Keeps a dead unit from spending the time of its neighbours: after a few failures it is left alone for growing spans, then
-/// tried with one cheap request.
+/// Keeps a dead unit from spending the time of its neighbours: after a few failures it is left alone for growing spans,
+/// then tried with one cheap request.
 ///
-/// Pure: time and chance are handed in. However long requests take to fail, failing takes at most `busShare` of the time.
+/// Pure: time and chance are handed in. However long requests take to fail, failing takes at most `busShare` of the
+/// time.
 public struct UnitBreaker: Sendable, Equatable {
   public enum State: Sendable, Equatable {
     case closed
@@ -67,7 +68,8 @@ public struct UnitBreaker: Sendable, Equatable {
   }
 }
 
-/// How long to wait before a connection is tried again: at once the first time, then 0.2 s doubling to 30 s, with jitter.
+/// How long to wait before a connection is tried again: at once the first time, then 0.2 s doubling to 30 s, with
+/// jitter.
 ///
 /// Only an answer resets it, for some gateways accept a connection and close it at the first request.
 struct ReconnectBackoff: Sendable, Equatable {

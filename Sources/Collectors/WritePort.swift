@@ -6,8 +6,8 @@ public final class WritePort: Sendable {
 
   init(_ bus: Bus) { self.bus = bus }
 
-  /// Writes a setpoint by its profile's sequence, each step confirmed, and reads the point back until it shows the value or the
-  /// profile's time is over. Steps are never repeated, and no other write comes between them.
+  /// Writes a setpoint by its profile's sequence, each step confirmed, and reads the point back until it shows the
+  /// value or the profile's time is over. Steps are never repeated, and no other write comes between them.
   public func perform(_ transaction: WriteTransaction) async -> WriteResult { await bus.perform(transaction) }
 
   /// Writes registers (functions 6, 16) or coils (5, 15; nonzero is on) as they are, the confirmation checked.

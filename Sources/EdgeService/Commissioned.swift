@@ -55,13 +55,16 @@ struct Commissioned: Sendable {
   }
 
   private init(
-    _ compiled: CompiledPack, seal: PackSeal?, _ configuration: EdgeConfiguration, reason: String?, warnings: [PackProblem]
+    _ compiled: CompiledPack, seal: PackSeal?, _ configuration: EdgeConfiguration, reason: String?,
+    warnings: [PackProblem]
   ) {
     (pack, self.seal, self.warnings) = (compiled, seal, warnings)
     ceiling = reason == nil ? configuration.ceiling : .observe
-    ceilingReason = reason ?? (configuration.ceiling == .auto ? nil : "the configuration allows \(configuration.ceiling.name)")
+    ceilingReason =
+      reason ?? (configuration.ceiling == .auto ? nil : "the configuration allows \(configuration.ceiling.name)")
     let source = compiled.pack
-    let indices = Dictionary(source.points.enumerated().map { ($1.id, PointIndex($0)) }, uniquingKeysWith: { a, _ in a })
+    let indices = Dictionary(
+      source.points.enumerated().map { ($1.id, PointIndex($0)) }, uniquingKeysWith: { a, _ in a })
     self.indices = indices
     targets = source.envelopes.compactMap { envelope in
       let point = source.points[envelope.point.position]
@@ -100,7 +103,8 @@ struct Commissioned: Sendable {
     case .unsigned(let reasons): return (nil, reasons.first ?? "the pack is not signed")
     case .broken(let faults):
       throw EdgeFault(
-        "pack_broken", faults.map(\.message).joined(separator: "; "), remedy: faults.first?.remedy ?? "sign the pack again")
+        "pack_broken", faults.map(\.message).joined(separator: "; "),
+        remedy: faults.first?.remedy ?? "sign the pack again")
     }
   }
 }

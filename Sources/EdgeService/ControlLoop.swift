@@ -10,6 +10,8 @@ struct WriteOrder: Sendable {
   var decision: Decision
   /// Nil for the renewal of a lease that is recorded already.
   var commit: CommitReceipt?
+  /// Why it could not be recorded; then it is not written.
+  var failure: StoreError?
   /// Gateway time after which it is no longer written.
   var deadline: Uptime
 }
@@ -136,7 +138,8 @@ actor ControlLoop {
       isClockTrusted: wiring.siteClock.isTrusted, frames: frames, commands: content.commands, dropped: content.dropped)
   }
 
-  /// Puts a device's own time on what it sent, and keeps only what tells something new: a step of the plant, or a loss of it.
+  /// Puts a device's own time on what it sent, and keeps only what tells something new: a step of the plant, or a loss
+  /// of it.
   private func stamp(_ content: inout Inbox.Content, _ clock: DeviceClock) {
     var kept: [Frame] = []
     for var frame in content.frames {
@@ -199,7 +202,7 @@ actor ControlLoop {
           id: decision.id.description, tick: tick.number, instant: tick.instant,
           kind: decision.verdict.disposition.name, point: record.point, bytes: bytes.bytes))
       if decision.isCarriedOut, decision.verdict.disposition != .revert, let lease = wiring.lease(decision) {
-        entry.leases.append(lease)
+        entry.leases.append((lease, decision.id))
       }
     }
     entry.events = events(of: tick)
@@ -219,18 +222,14 @@ actor ControlLoop {
     let order = wiring.order
     for decision in renewals { order(WriteOrder(decision: decision, commit: nil, deadline: deadline)) }
     guard !writes.isEmpty else { return }
-    let inbox = inbox
-    let journal = journal
-    let points = kernel.definition.points
     entry.whenDurable = { result in
-      switch result {
-      case .success(let commit):
-        for decision in writes { order(WriteOrder(decision: decision, commit: commit, deadline: deadline)) }
-      case .failure:
-        for decision in writes {
-          inbox.put(.settled(decision.id, point: decision.proposal.point, outcome: .notSent, readBack: nil))
-          if decision.verdict.disposition != .revert { journal.close(lease: points[decision.proposal.point.position].id) }
+      for decision in writes {
+        var written = WriteOrder(decision: decision, commit: nil, deadline: deadline)
+        switch result {
+        case .success(let commit): written.commit = commit
+        case .failure(let fault): written.failure = fault
         }
+        order(written)
       }
     }
   }
@@ -254,7 +253,8 @@ actor ControlLoop {
       case .setMode(let mode, let person):
         events.append(
           EventEntry(
-            tick: tick.number, instant: tick.instant, kind: "mode.\(mode.name)", subject: "", bytes: Array(person.utf8)))
+            tick: tick.number, instant: tick.instant, kind: "mode.\(mode.name)", subject: "", bytes: Array(person.utf8))
+        )
       case .session:
         events.append(
           EventEntry(

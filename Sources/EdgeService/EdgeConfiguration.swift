@@ -35,8 +35,8 @@ public struct EdgeConfiguration: Sendable, Equatable {
     isClockAssumed = false
   }
 
-  /// Reads and checks a file; all problems come at once. The environment may move paths (TWIND_PACK, TWIND_STATE, TWIND_SOCKET),
-  /// set the log level (TWIND_LOG) and lower the ceiling (TWIND_MODE): it never raises anything.
+  /// Reads and checks a file; all problems come at once. The environment may move paths (TWIND_PACK, TWIND_STATE,
+  /// TWIND_SOCKET), set the log level (TWIND_LOG) and lower the ceiling (TWIND_MODE): it never raises anything.
   public static func load(
     _ path: String, environment: [String: String]
   ) throws(EdgeFault) -> (configuration: EdgeConfiguration, problems: [PackProblem]) {
@@ -75,7 +75,8 @@ public struct EdgeConfiguration: Sendable, Equatable {
     isClockAssumed = section.word("clock", ["synchronised": false, "assumed": true]) ?? false
     if let store = section.section("store") {
       keepNanoseconds = store.duration("keep") ?? keepNanoseconds
-      keepDecisionsNanoseconds = store.duration("keep_decisions", in: 1...20 * Section.yearNanoseconds) ?? keepDecisionsNanoseconds
+      keepDecisionsNanoseconds =
+        store.duration("keep_decisions", in: 1...20 * Section.yearNanoseconds) ?? keepDecisionsNanoseconds
       commitNanoseconds = store.duration("commit_every", in: 10_000_000...60_000_000_000) ?? commitNanoseconds
       if let megabytes = store.integer("max_mb", in: 16...1 << 20) { bytesMax = Int64(megabytes) << 20 }
       if let megabytes = store.integer("free_floor_mb", in: 1...1 << 20) { freeFloorBytes = Int64(megabytes) << 20 }

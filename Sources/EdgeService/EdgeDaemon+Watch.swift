@@ -19,7 +19,8 @@ extension EdgeDaemon {
       !siteClock.isTrusted && site.info.time == nil,
       Problem(
         id: "clock", code: "clock.untrusted", severity: .warning, title: "the clock is not synchronised",
-        cause: "the system does not say that UTC is right", effect: "schedules and tariffs are not followed; control goes on",
+        cause: "the system does not say that UTC is right",
+        effect: "schedules and tariffs are not followed; control goes on",
         next: "chronyc sources -v, or timedatectl", since: now))
     let floor = configuration.freeFloorBytes
     let shortage = try? await keeper.with { (store) throws(StoreError) in store.shortage(floor: floor) }
@@ -37,7 +38,8 @@ extension EdgeDaemon {
       journal.dropped > 0,
       Problem(
         id: "store.dropped", code: "store.dropped", severity: .warning, title: "records were dropped",
-        cause: "\(journal.dropped) ticks waited for the disk too long", effect: "replay has gaps there; decisions are all recorded",
+        cause: "\(journal.dropped) ticks waited for the disk too long",
+        effect: "replay has gaps there; decisions are all recorded",
         next: "check the disk, then restart the daemon to clear this", since: now))
     set(
       site.seal == nil && configuration.mode != .observe,
@@ -63,7 +65,7 @@ extension EdgeDaemon {
       isDown && hasSeveral,
       Problem(
         id: linkID, code: "link.unreachable", severity: .alarm, title: "\(place) does not answer",
-        cause: statuses.compactMap(\.lastFault?.message).first ?? "the connection cannot be opened",
+        cause: statuses.compactMap(\.lastFault).first { $0.isOfLink }?.message ?? "the connection cannot be opened",
         effect: "\(statuses.count) devices behind it are silent; \(glance.effect(of: statuses.map(\.device), site))",
         next: "check the cable and the device's power, then: twinctl collect test \(statuses[0].device)", since: now))
     for status in statuses {
@@ -73,7 +75,8 @@ extension EdgeDaemon {
       set(
         isSilent && (status.lastGood != nil || status.failures > 0),
         Problem(
-          id: "device.\(status.device)", code: "device.silent", severity: .alarm, title: "\(status.device) not answering",
+          id: "device.\(status.device)", code: "device.silent", severity: .alarm,
+          title: "\(status.device) not answering",
           cause: status.lastFault?.message ?? "no reply from unit \(status.unitNumber) on \(place)",
           effect: glance.effect(of: [status.device], site),
           next: "check its power and wiring, then: twinctl collect test \(status.device)", since: since,
@@ -94,7 +97,9 @@ struct StaleGlance: Sendable {
     held = []
     self.returning = returning.sorted()
     for (position, envelope) in kernel.definition.envelopes.enumerated()
-    where kernel.safety.memory[position].isFallingBack && !returning.contains(envelope.point) { held.append(envelope.point) }
+    where kernel.safety.memory[position].isFallingBack && !returning.contains(envelope.point) {
+      held.append(envelope.point)
+    }
   }
 
   /// In the plant's terms.
@@ -107,5 +112,15 @@ struct StaleGlance: Sendable {
     if !safe.isEmpty { text += "; at their fallback: " + safe.joined(separator: ", ") }
     if !open.isEmpty { text += "; not given back yet: " + open.joined(separator: ", ") }
     return text
+  }
+}
+
+extension BusFault {
+  /// Whether the connection failed, not a device behind it.
+  fileprivate var isOfLink: Bool {
+    switch kind {
+    case .link, .linkDown: true
+    default: false
+    }
   }
 }

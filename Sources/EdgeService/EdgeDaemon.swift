@@ -5,20 +5,19 @@ import Glibc
 import Guard
 public import Logging
 import Provenance
+import SQLite
 public import Seams
 public import ServiceLifecycle
 import SiteKernel
-import SQLite
 import SitePack
 import Sodium
 import StatusAPI
-import Synchronization
 import TwinCore
 
 /// The live harness: one site, from its registers to its status socket.
 ///
-/// `open` does everything that can fail before the plant is touched; `run` beats until it is told to stop, and gives back what
-/// it holds before it returns.
+/// `open` does everything that can fail before the plant is touched; `run` beats until it is told to stop, and gives
+/// back what it holds before it returns.
 public final class EdgeDaemon: Service {
   let site: Commissioned
   let configuration: EdgeConfiguration
@@ -85,7 +84,8 @@ public final class EdgeDaemon: Service {
       report: { Self.note(lapse: $0, site, inbox, journal, log) })
     let waiters = Waiters()
     let lanes = WriteLanes(
-      lanes: buses.map { bus in site.targets.filter { $0.device.link == bus.address }.map(\.point) }, actuator: actuator,
+      lanes: buses.map { bus in site.targets.filter { $0.device.link == bus.address }.map(\.point) },
+      actuator: actuator,
       clock: clock,
       report: { Self.note($0, of: $1, site, inbox, journal, waiters) })
     let hub = EventHub(clock: clock)
@@ -102,7 +102,8 @@ public final class EdgeDaemon: Service {
     for command in start.commands { inbox.put(command) }
     let view = StatusView(
       site: site, configuration: configuration, clock: clock, siteClock: siteClock, health: health, keeper: keeper,
-      journal: journal, buses: buses, actuator: actuator, times: lanes.times, control: control, inbox: inbox, waiters: waiters, hub: hub,
+      journal: journal, buses: buses, actuator: actuator, times: lanes.times, control: control, inbox: inbox,
+      waiters: waiters, hub: hub,
       startedAt: startedAt)
     server = StatusServer(
       socketPath: configuration.socket, operatorGroup: configuration.operatorGroup, source: view, clock: clock)
@@ -113,21 +114,53 @@ public final class EdgeDaemon: Service {
   private let inherited: [LeaseRecovery.Reverted]
 
   /// Runs until a graceful shutdown or a cancellation; returns when everything held is given back and recorded.
+  ///
+  /// The socket comes first: where another daemon has it, nothing was asked of any device.
   public func run() async throws {
+    let (listening, heard) = AsyncStream<Void>.makeStream()
+    let (stop, stopped) = AsyncStream<Void>.makeStream()
+    let problem = await withTaskGroup(of: APIProblem?.self, returning: APIProblem?.self) { serving in
+      serving.addTask {
+        defer {
+          heard.finish()
+          stopped.finish()
+        }
+        do throws(APIProblem) {
+          try await self.server.run(onListening: { heard.yield() })
+        } catch {
+          return error
+        }
+        return nil
+      }
+      for await _ in listening {
+        await attend(until: stop, stopped)
+        break
+      }
+      serving.cancelAll()
+      return await serving.next() ?? nil
+    }
+    if let problem { throw EdgeFault(problem) }
+  }
+
+  /// From the first request to a device until everything is given back.
+  private func attend(until stop: AsyncStream<Void>, _ stopped: AsyncStream<Void>.Continuation) async {
     for lease in inherited {
       if let point = site.point(lease.point), lease.value.isFinite {
         await actuator.inherit(point: point, revertValue: lease.value)
       }
     }
     log.info("site starts", metadata: meta([.site: site.info.qualifiedID, .mode: site.ceilingReason ?? "auto"]))
-    let failure = Mutex<APIProblem?>(nil)
+    notifier.ready("reads \(site.devicesText)")
     await withTaskGroup { collecting in
       for bus in buses { collecting.addTask { await bus.run() } }
       await withTaskGroup { recording in
         recording.addTask { await self.journal.run() }
-        recording.addTask { await self.lanes.run() }
-        await beat { problem in failure.withLock { $0 = problem } }
-        lanes.finish()
+        // Nothing may be written any more once what is held is given back.
+        await withTaskGroup { writing in
+          writing.addTask { await self.lanes.run() }
+          await beat(until: stop, stopped)
+          lanes.finish()
+        }
         await actuator.giveBackAll()
         await control.beat()
         await saveCheckpoint(because: "stop")
@@ -136,25 +169,15 @@ public final class EdgeDaemon: Service {
       collecting.cancelAll()
     }
     log.info("site stopped", metadata: meta([.site: site.info.qualifiedID]))
-    if let problem = failure.withLock({ $0 }) { throw EdgeFault(problem) }
   }
 
   /// Everything that makes decisions; ends when the daemon is told to stop, or when the socket cannot be served.
-  private func beat(failing: @escaping @Sendable (APIProblem) -> Void) async {
-    let (stop, stopped) = AsyncStream<Void>.makeStream()
+  private func beat(until stop: AsyncStream<Void>, _ stopped: AsyncStream<Void>.Continuation) async {
     await withTaskGroup { beating in
       beating.addTask { await self.actuator.run() }
       beating.addTask { await self.control.run(alive: { self.notifier.alive() }) }
       beating.addTask { await self.control.pace() }
       beating.addTask { await self.upkeep() }
-      beating.addTask {
-        do throws(APIProblem) {
-          try await self.server.run(onListening: { self.notifier.ready("reads \(self.site.devicesText)") })
-        } catch {
-          failing(error)
-        }
-        stopped.finish()
-      }
       beating.addTask {
         try? await gracefulShutdown()
         stopped.finish()
@@ -202,13 +225,15 @@ public final class EdgeDaemon: Service {
 
   private func prune() async {
     let retention = Retention(
-      keep: .nanoseconds(configuration.keepNanoseconds), keepDecisions: .nanoseconds(configuration.keepDecisionsNanoseconds),
+      keep: .nanoseconds(configuration.keepNanoseconds),
+      keepDecisions: .nanoseconds(configuration.keepDecisionsNanoseconds),
       bytesMax: configuration.bytesMax)
     let instant = gatewayClock.instant
     // The clock decides what is old: while it is not believed nothing is.
     guard gatewayClock.isTrusted else { return }
     for _ in 0..<100 {
-      let done = try? await keeper.with { (store) throws(StoreError) in try store.prune(retention, now: instant).isDone }
+      let done = try? await keeper.with { (store) throws(StoreError) in try store.prune(retention, now: instant).isDone
+      }
       if done ?? true { return }
     }
   }
@@ -233,7 +258,9 @@ extension EdgeDaemon {
     lapse report: WriteReport, _ site: Commissioned, _ inbox: Inbox, _ journal: Journal, _ log: Logger
   ) {
     inbox.put(.gaveBack(point: report.point, value: report.value, outcome: report.outcome))
-    if report.outcome == .confirmed { journal.close(lease: site.id(report.point)) }
+    if report.outcome == .confirmed, let lease = report.lapsed {
+      journal.close(lease: site.id(report.point), of: lease)
+    }
     log.warning(
       "lease given back", metadata: meta([.point: site.id(report.point), .reason: report.cause ?? report.outcome.name]))
   }
@@ -246,8 +273,8 @@ extension EdgeDaemon {
     inbox.put(
       .settled(decision.id, point: report.point, outcome: report.outcome, readBack: report.readBack))
     let isRevert = decision.verdict.disposition == .revert
-    if (isRevert && report.outcome == .confirmed) || (!isRevert && report.outcome == .notSent) {
-      journal.close(lease: site.id(report.point))
+    if isRevert ? report.outcome == .confirmed : report.outcome == .notSent && !report.isStillHeld {
+      journal.close(lease: site.id(report.point), of: decision.id)
     }
     waiters.note(report)
   }
@@ -275,6 +302,9 @@ extension EdgeDaemon {
 extension EdgeDaemon {
   /// One line each: the program, then the libraries as they are linked now.
   public static var versions: [String] {
-    ["twind \(StatusView.version)", "sqlite \(Database.versionText(Database.libraryVersion))", "libsodium \(Sodium.version)"]
+    [
+      "twind \(StatusView.version)", "sqlite \(Database.versionText(Database.libraryVersion))",
+      "libsodium \(Sodium.version)",
+    ]
   }
 }

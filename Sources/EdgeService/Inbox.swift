@@ -2,8 +2,8 @@ import SiteKernel
 import Synchronization
 import TwinCore
 
-/// What waits for the next tick: frames from the buses, commands from people and actuators. Any thread puts in; the control
-/// loop takes out.
+/// What waits for the next tick: frames from the buses, commands from people and actuators. Any thread puts in; the
+/// control loop takes out.
 ///
 /// Bounded: of frames the oldest go first, counted; commands are refused when full, for a person must hear of it.
 final class Inbox: Sendable {

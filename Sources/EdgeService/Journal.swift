@@ -8,7 +8,8 @@ struct JournalEntry: Sendable {
   var frames: [Frame]
   var tick: TickRecord
   var decisions: [DecisionEntry] = []
-  var leases: [LeaseEntry] = []
+  /// Each with the decision that opens it.
+  var leases: [(entry: LeaseEntry, decision: DecisionID)] = []
   var events: [EventEntry] = []
   /// Commits at once and tells: a write waits for it.
   var whenDurable: (@Sendable (Result<CommitReceipt, StoreError>) -> Void)?
@@ -34,12 +35,14 @@ actor StoreKeeper {
 
 /// The way of records to the disk: a bounded queue, a group commit, and word when something is durable.
 ///
-/// The control loop only ever puts in. When the disk stalls, entries without a decision go first, oldest first, and are counted;
-/// a decision that finds no room is told so at once, and then nothing is written to the plant.
+/// The control loop only ever puts in. When the disk stalls, entries without a decision go first, oldest first, and are
+/// counted; a decision that finds no room is told so at once, and then nothing is written to the plant.
 final class Journal: Sendable {
   private struct State {
     var waiting: [JournalEntry] = []
     var closedLeases: [String] = []
+    /// By point, the last decision that opened a lease; as many as there are writable points.
+    var holders: [String: DecisionID] = [:]
     var facts: [(String, [UInt8])] = []
     var dropped = 0
     var lastFault: StoreError?
@@ -74,6 +77,7 @@ final class Journal: Sendable {
         state.dropped += 1
       }
       state.waiting.append(entry)
+      for lease in entry.leases { state.holders[lease.entry.point] = lease.decision }
       return false
     }
     if refused {
@@ -86,9 +90,14 @@ final class Journal: Sendable {
     if isUrgent || isDue { wake.yield() }
   }
 
-  /// With the next commit.
-  func close(lease point: String) {
-    state.withLock { $0.closedLeases.append(point) }
+  /// With the next commit, unless a younger decision holds the point by now: its lease takes the same place on the
+  /// disk.
+  func close(lease point: String, of decision: DecisionID) {
+    state.withLock { state in
+      guard state.holders[point].map({ $0 <= decision }) ?? true else { return }
+      state.holders[point] = nil
+      state.closedLeases.append(point)
+    }
     wake.yield()
   }
 
@@ -126,7 +135,7 @@ final class Journal: Sendable {
           for frame in entry.frames { try store.append(frame) }
           try store.append(tick: entry.tick)
           for decision in entry.decisions { try store.append(decision: decision) }
-          for lease in entry.leases { try store.append(lease: lease) }
+          for lease in entry.leases { try store.append(lease: lease.entry) }
           try store.append(events: entry.events)
         }
         for point in closed { store.append(leaseClosed: point) }
@@ -143,7 +152,8 @@ final class Journal: Sendable {
     health.raise(
       Problem(
         id: "store.commit", code: fault.code, severity: .alarm, title: "nothing can be recorded",
-        cause: fault.message, effect: "no setpoint is written until it can; readings wait in memory", next: fault.remedy,
+        cause: fault.message, effect: "no setpoint is written until it can; readings wait in memory",
+        next: fault.remedy,
         since: clock.instant))
   }
 }

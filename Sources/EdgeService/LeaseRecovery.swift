@@ -13,8 +13,8 @@ public enum LeaseRecovery {
     public var outcome: WriteOutcome
   }
 
-  /// Reverts every open lease in the store of `directory` and closes those that are confirmed; the others stay open for the next
-  /// attempt. Blocking: for a process that does nothing else yet.
+  /// Reverts every open lease in the store of `directory` and closes those that are confirmed; the others stay open for
+  /// the next attempt. Blocking: for a process that does nothing else yet.
   public static func revert(directory: String) throws(StoreError) -> [Reverted] {
     let store = try SiteStore(directory: directory)
     return try revert(in: store)

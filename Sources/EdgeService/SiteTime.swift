@@ -4,8 +4,8 @@ import TwinCore
 
 /// The time of a site whose device owns it: a simulated plant that moves in steps at a pace of its own.
 ///
-/// Both clocks derive from the device's step counter, so a step of the plant is a step of its time, however fast it runs. I/O keeps
-/// the gateway's clocks.
+/// Both clocks derive from the device's step counter, so a step of the plant is a step of its time, however fast it
+/// runs. I/O keeps the gateway's clocks.
 final class DeviceClock: SiteClock {
   private struct State {
     var counter: Int64?

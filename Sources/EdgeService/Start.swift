@@ -45,13 +45,16 @@ struct Start: Sendable {
       boot: boot, openLeases: try store.openLeases().count)
   }
 
-  /// Counts the start, and tells whether the machine was started since the last one: then the monotonic clock began anew.
+  /// Counts the start, and tells whether the machine was started since the last one: then the monotonic clock began
+  /// anew.
   private static func countBoot(_ store: SiteStore) throws(StoreError) -> (Int64, Bool) {
     let id = SystemFiles.bytes("/proc/sys/kernel/random/boot_id", max: 64) ?? []
     var last: (count: Int64, id: [UInt8]) = (0, [])
     if let bytes = try store.fact(bootFact) {
       var reader = CanonicalReader(bytes)
-      if (try? reader.structure(2, version: 1)) != nil, let count = try? reader.integer(), let known = try? reader.bytes() {
+      if (try? reader.structure(2, version: 1)) != nil, let count = try? reader.integer(),
+        let known = try? reader.bytes()
+      {
         last = (count, known)
       }
     }
@@ -68,8 +71,10 @@ struct Start: Sendable {
     if let loss = recovered.loss {
       health.raise(
         Problem(
-          id: "kernel.recovery", code: "kernel.recovery", severity: .warning, title: "the last state could not be carried over",
-          cause: loss, effect: "holds, rates and budgets count from this start on", next: "twinctl replay, and keep its output",
+          id: "kernel.recovery", code: "kernel.recovery", severity: .warning,
+          title: "the last state could not be carried over",
+          cause: loss, effect: "holds, rates and budgets count from this start on",
+          next: "twinctl replay, and keep its output",
           since: now))
     }
     let stuck = reverted.filter { $0.outcome != .confirmed }.map(\.point)
@@ -78,7 +83,8 @@ struct Start: Sendable {
         Problem(
           id: "lease.open", code: "lease.open", severity: .alarm,
           title: "setpoints of an earlier run are not given back",
-          cause: stuck.isEmpty ? "\(openLeases) leases are open and this run only observes" : stuck.joined(separator: ", "),
+          cause: stuck.isEmpty
+            ? "\(openLeases) leases are open and this run only observes" : stuck.joined(separator: ", "),
           effect: "the plant may still hold what twind wrote last", next: "twind revert --config FILE", since: now))
     }
   }
@@ -93,7 +99,8 @@ enum VersionFloor {
     var floor: (pack: Int, envelopes: Int) = (0, 0)
     if let bytes = try store.fact(fact) {
       var reader = CanonicalReader(bytes)
-      if (try? reader.structure(2, version: 1)) != nil, let pack = try? reader.int(), let envelopes = try? reader.int() {
+      if (try? reader.structure(2, version: 1)) != nil, let pack = try? reader.int(), let envelopes = try? reader.int()
+      {
         floor = (pack, envelopes)
       }
     }

@@ -58,7 +58,8 @@ extension StatusView {
     var settled: [String: Settled] = [:]
     for event in try store.events(limit: 500) where event.kind.hasPrefix("outcome.") && settled[event.subject] == nil {
       settled[event.subject] = Settled(
-        outcome: String(event.kind.dropFirst("outcome.".count)), readBack: Double(String(decoding: event.bytes, as: UTF8.self)))
+        outcome: String(event.kind.dropFirst("outcome.".count)),
+        readBack: Double(String(decoding: event.bytes, as: UTF8.self)))
     }
     return settled
   }
@@ -117,7 +118,8 @@ extension StatusView {
     switch rule {
     case .finite: "the wish is not a number"
     case .mode: "the mode does not let it be written"
-    case .deadMan: "nothing protects the plant if twind dies: the pack has neither a device watchdog nor unattended: accepted"
+    case .deadMan:
+      "nothing protects the plant if twind dies: the pack has neither a device watchdog nor unattended: accepted"
     case .operatorHold: "a person holds the point"
     case .latch: "a latch waits for a person to reset it"
     case .fresh: "a needed reading is missing or too old"

@@ -98,7 +98,8 @@ extension StatusView {
         if isStale { value.quality = "stale" }
         let estimate = kernel.estimate(point)
         let envelope = kernel.safety.position(of: point)
-        let symbol = meta.symbols.isEmpty || !state.quality.hasValue ? nil : Int(exactly: state.value).flatMap { meta.symbols[$0] }
+        let symbol =
+          meta.symbols.isEmpty || !state.quality.hasValue ? nil : Int(exactly: state.value).flatMap { meta.symbols[$0] }
         return API.Point(
           id: meta.id, device: meta.device ?? "", name: meta.label.isEmpty ? nil : meta.label, value: value,
           ref: meta.register?.reference,
@@ -145,7 +146,8 @@ extension StatusView {
     if layers.allSatisfy({ $0.verdict != .bad }) {
       steps.append(
         API.Step(
-          name: "registers", result: bad == 0 ? "ok" : "fail", text: "\(probes.count - bad) of \(probes.count) points are right"))
+          name: "registers", result: bad == 0 ? "ok" : "fail",
+          text: "\(probes.count - bad) of \(probes.count) points are right"))
     } else {
       steps.append(API.Step(name: "registers", result: "not_tried", text: "not tried"))
     }

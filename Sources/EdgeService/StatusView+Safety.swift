@@ -28,7 +28,8 @@ extension StatusView {
       id: envelope.id, point: text.point, unit: unit, min: envelope.hard.lowerBound, max: envelope.hard.upperBound,
       ratePerS: envelope.rate?.risingPerSecond,
       holdS: envelope.holdNanoseconds > 0 ? Double(envelope.holdNanoseconds) / 1e9 : nil, require: text.require,
-      violation: "\(envelope.violation)", staleAfterS: envelope.required.first.map { Double($0.staleNanoseconds) / 1e9 },
+      violation: "\(envelope.violation)",
+      staleAfterS: envelope.required.first.map { Double($0.staleNanoseconds) / 1e9 },
       fallback: API.Quantity(envelope.fallback.value, unit: unit), owner: text.owner, reason: text.reason,
       procedure: text.procedure, digest: site.definition.digests.envelope.hex, signed: site.seal != nil,
       value: API.Quantity(state.value, unit: unit, quality: state.quality))
@@ -40,14 +41,16 @@ extension StatusView {
     let position = try writable(point)
     let (verdict, nearest) = await control.view { kernel in
       let verdict = kernel.safety.check(
-        value, by: .person("test"), envelope: position, image: kernel.image, mode: kernel.mode == .auto ? .auto : .advise)
+        value, by: .person("test"), envelope: position, image: kernel.image,
+        mode: kernel.mode == .auto ? .auto : .advise)
       return (verdict, verdict.value)
     }
     let envelope = site.definition.envelopes[position]
     let lines = Self.lines(verdict.trace)
     let refused = verdict.disposition == .refuse
     return API.EnvelopeTest(
-      point: request.point, envelope: envelope.id, asked: quantity(value, of: point), result: refused ? "refuse" : "permit",
+      point: request.point, envelope: envelope.id, asked: quantity(value, of: point),
+      result: refused ? "refuse" : "permit",
       value: quantity(refused ? nil : verdict.value, of: point), rules: rules(lines, envelope: envelope.id, point),
       reason: verdict.binding.map(Self.because) ?? "every rule holds",
       next: refused ? "\(words(nearest, of: point)) is the nearest value that the limits allow" : nil)
@@ -86,15 +89,20 @@ extension StatusView {
     for position in book.states.indices {
       let state = book.states[position]
       let definition = book.definitions[position]
-      guard state.shelvedUntil != nil || book.isShown(position), let text = site.alarmText(definition.id) else { continue }
+      guard state.shelvedUntil != nil || book.isShown(position), let text = site.alarmText(definition.id) else {
+        continue
+      }
       let since = state.activeSince ?? instant
       alarms.append(
         API.Alarm(
           id: definition.id, priority: Int(definition.priority),
-          state: state.shelvedUntil != nil ? "shelved" : state.isAcknowledged ? "acknowledged" : "active", title: text.when,
+          state: state.shelvedUntil != nil ? "shelved" : state.isAcknowledged ? "acknowledged" : "active",
+          title: text.when,
           since: Timestamp(since), forS: max(0, Double(instant.nanoseconds(since: since)) / 1e9), action: text.action,
           owner: text.owner,
-          shelvedUntil: state.shelvedUntil.map { Timestamp(instant.advanced(byNanoseconds: $0.nanoseconds(since: now))) }))
+          shelvedUntil: state.shelvedUntil.map {
+            Timestamp(instant.advanced(byNanoseconds: $0.nanoseconds(since: now)))
+          }))
     }
     return API.Alarms(alarms: alarms.sorted { ($0.priority, $0.since) < ($1.priority, $1.since) })
   }
@@ -104,7 +112,8 @@ extension StatusView {
     if let position = site.definition.envelopes.firstIndex(where: { $0.point == point }) { return position }
     throw .refused(
       code: "envelope.none", title: "\(site.id(point)) has no envelope, so twind never writes it",
-      cause: site.pack.pack.points[point.position].isWritable ? "the pack gives it no envelope" : "its register is read-only",
+      cause: site.pack.pack.points[point.position].isWritable
+        ? "the pack gives it no envelope" : "its register is read-only",
       next: "twinctl envelope list")
   }
 
@@ -112,7 +121,8 @@ extension StatusView {
     let own = site.definition.points[point.position].unit
     guard let unit, unit != own else { return value }
     guard let from = UnitCode(ucum: unit), let to = UnitCode(ucum: own), let result = from.convert(value, to: to) else {
-      throw .invalid("\(unit) is no unit for \(site.id(point))", cause: "it is in \(own)", next: "give the value in \(own)")
+      throw .invalid(
+        "\(unit) is no unit for \(site.id(point))", cause: "it is in \(own)", next: "give the value in \(own)")
     }
     return result
   }

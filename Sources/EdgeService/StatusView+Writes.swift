@@ -88,7 +88,9 @@ extension StatusView {
       case .mode: "mode \(record.mode.name) does not let people write"
       default: "envelope \(envelope.id) refuses \(words(record.asked, of: point)): \(Self.because(binding))"
       }
-    let broken = rules(record.rules, envelope: record.envelope, point).first { $0.result == "fail" || $0.result == "unknown" }
+    let broken = rules(record.rules, envelope: record.envelope, point).first {
+      $0.result == "fail" || $0.result == "unknown"
+    }
     var cause = text.reason
     if binding == .interlock, let broken { cause = "\(broken.text) does not hold; \(text.reason)" }
     if binding == .rate { cause = "at most \(text.rate); \(text.reason)" }
@@ -119,7 +121,8 @@ extension StatusView {
         status: 404, code: "override.none", title: "nobody holds \(id)", next: "twinctl override list")
     default:
       throw APIProblem(
-        status: 504, code: "control.no_answer", title: "the control loop did not answer in time", next: "twinctl status")
+        status: 504, code: "control.no_answer", title: "the control loop did not answer in time", next: "twinctl status"
+      )
     }
   }
 
@@ -133,11 +136,14 @@ extension StatusView {
       throw .refused(
         code: "mode.above_ceiling", title: "mode \(mode.name) is above the ceiling \(site.ceiling.name)",
         cause: site.ceilingReason ?? "the configuration allows no more", effect: "the mode stays \(before.name)",
-        next: site.seal == nil ? "have the pack signed: twinctl pack sign" : "raise `ceiling` in the daemon's configuration")
+        next: site.seal == nil
+          ? "have the pack signed: twinctl pack sign" : "raise `ceiling` in the daemon's configuration")
     }
     _ = inbox.put(.setMode(mode, by: peer.name))
     let tick = await control.settle()
-    hub.publish(API.Event(kind: "mode", at: Timestamp(siteClock.instant), text: "\(mode.name), by \(peer.name): \(request.reason)"))
+    hub.publish(
+      API.Event(
+        kind: "mode", at: Timestamp(siteClock.instant), text: "\(mode.name), by \(peer.name): \(request.reason)"))
     return API.Written(
       decision: "tick \(tick)", text: "mode is \(mode.name), was \(before.name)",
       undo: "twinctl mode set \(before.name) --reason \"…\"")

@@ -1,11 +1,13 @@
 import Actuation
+import FeatureStore
 import Guard
 import Seams
 import SiteKernel
 import Synchronization
 import TwinCore
 
-/// The way of recorded decisions to their devices: one queue for each connection, so that a device that hangs delays only its own.
+/// The way of recorded decisions to their devices: one queue for each connection, so that a device that hangs delays
+/// only its own.
 final class WriteLanes: Sendable {
   private struct Lane: Sendable {
     let orders: AsyncStream<WriteOrder>
@@ -21,6 +23,8 @@ final class WriteLanes: Sendable {
   private let clock: any SiteClock
   let times = WriteTimes()
   private let report: @Sendable (WriteReport, Decision) -> Void
+  /// Of each point, the last decision that is to be written: what it overtakes while waiting is not.
+  private let newest = Mutex<[PointIndex: DecisionID]>([:])
 
   /// - Parameters:
   ///   - lanes: Per connection, the points behind it.
@@ -41,11 +45,14 @@ final class WriteLanes: Sendable {
 
   func put(_ order: WriteOrder) {
     let point = order.decision.proposal.point
+    if order.commit != nil { newest.withLock { $0[point] = order.decision.id } }
     guard let lane = laneOfPoint[point], case .enqueued = lanes[lane].entrance.yield(order) else {
-      return report(
-        WriteReport(
-          decision: order.decision.id, point: point, value: order.decision.verdict.value, outcome: .notSent,
-          cause: "the connection's queue is full"), order.decision)
+      var unsent = WriteReport(
+        decision: order.decision.id, point: point, value: order.decision.verdict.value, outcome: .notSent,
+        cause: "the connection's queue is full")
+      // Whether something is held is not known here: nothing may count as given back.
+      unsent.isStillHeld = true
+      return report(unsent, order.decision)
     }
   }
 
@@ -60,20 +67,27 @@ final class WriteLanes: Sendable {
     }
   }
 
-  func finish() { for lane in lanes { lane.entrance.finish() } }
+  /// Ends `run` after the writes that are out; those that wait are not made.
+  func finish() {
+    newest.withLock { $0 = [:] }
+    for lane in lanes { lane.entrance.finish() }
+  }
 
   private func serve(_ order: WriteOrder) async {
     let decision = order.decision
+    if let failure = order.failure { return await refuse(order, failure.message) }
     guard let permit = SafetyGuard.permit(for: decision.verdict, decision: decision.id) else { return }
     guard let commit = order.commit else {
       _ = await actuator.renew(permit)
       return
     }
     guard let receipt = DurableReceipt(for: decision.id, in: commit) else {
-      return report(
-        WriteReport(
-          decision: decision.id, point: decision.proposal.point, value: decision.verdict.value, outcome: .notSent,
-          cause: "the commit does not hold the decision"), decision)
+      return await refuse(order, "the commit does not hold the decision")
+    }
+    // A device that is slower than those who decide would be written ever later values, seconds after they were meant.
+    let last = newest.withLock { $0[decision.proposal.point] }
+    guard last == decision.id else {
+      return await refuse(order, last == nil ? "the daemon stops" : "a younger decision took its place")
     }
     if decision.verdict.disposition == .keep {
       await actuator.adopt(permit, receipt)
@@ -86,6 +100,11 @@ final class WriteLanes: Sendable {
     let decided = order.deadline.advanced(byNanoseconds: -ControlLoop.orderNanoseconds)
     if result.outcome == .confirmed { times.add(clock.uptime.nanoseconds(since: decided)) }
     report(result, decision)
+  }
+
+  private func refuse(_ order: WriteOrder, _ cause: String) async {
+    let decision = order.decision
+    report(await actuator.unsent(decision.id, decision.proposal.point, decision.verdict.value, cause), decision)
   }
 }
 

@@ -76,8 +76,8 @@ public final class SiteStore {
     return version
   }
 
-  /// Buffers a frame of a group whose layout is registered; gives its sequence: its own where it has one already, which must
-  /// then come after every other.
+  /// Buffers a frame of a group whose layout is registered; gives its sequence: its own where it has one already, which
+  /// must then come after every other.
   @discardableResult
   public func append(_ frame: Frame) throws(StoreError) -> Int64 {
     guard let (version, layout) = current[frame.group] else {

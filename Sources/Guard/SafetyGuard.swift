@@ -31,10 +31,7 @@ public struct SafetyGuard: Sendable {
   public func check(
     _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode
   ) -> Verdict {
-    // A span lends its element where the array's own subscript would copy it.
-    let envelopes = envelopes.span
-    return judge(
-      asked, isPerson: actor.isPerson, position, envelopes[position], memory[position], image: image, mode: mode)
+    judge(asked, isPerson: actor.isPerson, position, envelopes[position], memory[position], image: image, mode: mode)
   }
 
   /// Apart from `check`, so that the envelope is lent to the rules and not copied for each.

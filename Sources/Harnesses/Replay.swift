@@ -31,7 +31,8 @@ public struct ReplayReport: Sendable, Equatable {
   public var isIdentical: Bool { difference == nil && gapAfter == nil }
 }
 
-/// The replay harness: the store, as it was known at the time, feeds the kernel; every recorded fingerprint must come out again.
+/// The replay harness: the store, as it was known at the time, feeds the kernel; every recorded fingerprint must come
+/// out again.
 public enum Replay {
   /// Why a record cannot be replayed.
   public struct ReplayFault: Fault, Equatable {
@@ -50,8 +51,8 @@ public enum Replay {
     return (tick, try reader.digest())
   }
 
-  /// Feeds the kernel every tick that the log holds after its own, up to `last`; stops at the first difference or gap, and before
-  /// a session that began under another pack than `pack`.
+  /// Feeds the kernel every tick that the log holds after its own, up to `last`; stops at the first difference or gap,
+  /// and before a session that began under another pack than `pack`.
   ///
   /// - Parameter progress: Called every 1,000 ticks with the tick's instant; false stops.
   public static func run(

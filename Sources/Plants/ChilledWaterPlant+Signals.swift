@@ -52,7 +52,8 @@ extension ChilledWaterPlant {
     return shown
   }
 
-  /// A write of the watchdog arms it for so many seconds of the caller, or refreshes it; 0 disarms. Nothing else refreshes.
+  /// A write of the watchdog arms it for so many seconds of the caller, or refreshes it; 0 disarms. Nothing else
+  /// refreshes.
   public mutating func set(_ name: String, _ value: Double) -> Bool {
     guard let signal = Self.table.first(where: { $0.name == name }), signal.isWritable, signal.range.contains(value)
     else { return false }

@@ -20,8 +20,8 @@ struct Biquadratic: Hashable, Sendable {
 
 /// A water-cooled screw chiller: what it can, what it takes, and the logic of its own controller.
 ///
-/// Source of the model: DOE-2.1E Engineers Manual and EnergyPlus Engineering Reference, "Electric Chiller Model Based on
-/// Fluid Temperature Differences": power = capacity × CAP-FT × EIR × EIR-FT × EIR-PLR.
+/// Source of the model: DOE-2.1E Engineers Manual and EnergyPlus Engineering Reference, "Electric Chiller Model Based
+/// on Fluid Temperature Differences": power = capacity × CAP-FT × EIR × EIR-FT × EIR-PLR.
 struct Chiller: Hashable, Sendable {
   /// The codes of the run state register.
   enum RunState: Double, Sendable {

@@ -2,8 +2,9 @@ internal import TwinCore
 
 /// A hall with people, machines and windows, and the air handling unit whose coil cools it.
 ///
-/// Heat: an air node and a mass node (2R2C). Coil: counterflow effectiveness–NTU for the sensible part, and the water that
-/// condenses on a surface below the dew point of the air. Moisture: one node, with sorption as a multiple of the air.
+/// Heat: an air node and a mass node (2R2C). Coil: counterflow effectiveness–NTU for the sensible part, and the water
+/// that condenses on a surface below the dew point of the air. Moisture: one node, with sorption as a multiple of the
+/// air.
 struct Hall: Hashable, Sendable {
   /// What one tick did. W and °C.
   struct Exchange: Hashable, Sendable {

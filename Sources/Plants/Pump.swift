@@ -1,7 +1,7 @@
 /// A centrifugal pump on a closed loop without static head, so that it stays on its affinity curve.
 ///
-/// Flow follows speed, pressure its square, hydraulic power its cube. Shaft power is hydraulic power over the efficiency,
-/// which falls a little away from the rating.
+/// Flow follows speed, pressure its square, hydraulic power its cube. Shaft power is hydraulic power over the
+/// efficiency, which falls a little away from the rating.
 struct Pump: Hashable, Sendable {
   /// kg/s at full speed.
   var ratedFlow: Double

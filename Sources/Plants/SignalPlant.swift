@@ -99,7 +99,8 @@ public struct SignalPlant: SimulatedPlant {
     return low + (begin + rate * (seconds - lag)).truncatingRemainder(dividingBy: span)
   }
 
-  /// The usual band of the unit where the range leaves room for it, else the range, within a million of its end next to 0.
+  /// The usual band of the unit where the range leaves room for it, else the range, within a million of its end next to
+  /// 0.
   private static func band(_ signal: PlantSignal) -> ClosedRange<Double> {
     let near = min(signal.range.upperBound, max(signal.range.lowerBound, 0))
     let (low, high) = (max(signal.range.lowerBound, near - 1e6), min(signal.range.upperBound, near + 1e6))

@@ -2,8 +2,8 @@ public import TwinCore
 
 /// One request/reply channel to field devices: a socket or a serial line, shared by the units behind it.
 ///
-/// Blocking and single-threaded: a link belongs to one bus thread. `pdu` is a Modbus protocol data unit (function code and
-/// data, MODBUS Application Protocol V1.1b3 §4.1), without address and checksum: framing is the link's business.
+/// Blocking and single-threaded: a link belongs to one bus thread. `pdu` is a Modbus protocol data unit (function code
+/// and data, MODBUS Application Protocol V1.1b3 §4.1), without address and checksum: framing is the link's business.
 public protocol DeviceLink: AnyObject {
   var isOpen: Bool { get }
   /// Opens within `timeout`; closing first if it was open.

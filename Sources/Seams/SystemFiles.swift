@@ -20,7 +20,8 @@ public enum SystemFiles {
     }
   }
 
-  /// The rules of a time zone by its name in the tz database, from the system's own files; nil for a name that has none.
+  /// The rules of a time zone by its name in the tz database, from the system's own files; nil for a name that has
+  /// none.
   public static func timeZone(_ name: String) -> TimeZoneRules? {
     let isName = name.utf8.allSatisfy {
       (97...122).contains($0 | 32) || (48...57).contains($0) || "+-_/".utf8.contains($0)

@@ -21,8 +21,8 @@ extension Elementary {
 
 /// x = quadrant × π/2 + head + rest with |head| ≤ π/4 and a little, the quadrant modulo 4.
 ///
-/// Source: W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980), for moderate angles; M. Payne
-/// and R. Hanek, "Radian reduction for trigonometric functions" (1983), for the rest.
+/// Source: W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980), for moderate angles; M.
+/// Payne and R. Hanek, "Radian reduction for trigonometric functions" (1983), for the rest.
 struct ReducedAngle {
   var quadrant: Int
   var head: Double

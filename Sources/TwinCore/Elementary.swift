@@ -1,8 +1,8 @@
 /// The elementary functions with the same bits on every processor: only + − × ÷ and bit operations, no C library.
 ///
-/// Errors stay below 0.75 units in the last place, special cases are those of C99 Annex F, and a NaN result is always the
-/// canonical one. Source: P. T. P. Tang, "Table-driven implementation of the exponential function" (1989) and "… of the
-/// logarithm function" (1990), ACM TOMS; the polynomials are Taylor's.
+/// Errors stay below 0.75 units in the last place, special cases are those of C99 Annex F, and a NaN result is always
+/// the canonical one. Source: P. T. P. Tang, "Table-driven implementation of the exponential function" (1989) and "… of
+/// the logarithm function" (1990), ACM TOMS; the polynomials are Taylor's.
 public enum Elementary {
   /// e to the power `x`.
   public static func exp(_ x: Double) -> Double {

@@ -1,7 +1,7 @@
 /// A number as the exact sum of two doubles, so that a head that is rounded keeps what rounding dropped.
 ///
-/// Written without fused multiply-add: on a baseline x86-64 it is a call into the C library.
-/// Source: T. J. Dekker, "A floating-point technique for extending the available precision", 1971; D. E. Knuth, TAOCP 2.
+/// Written without fused multiply-add: on a baseline x86-64 it is a call into the C library. Source: T. J. Dekker, "A
+/// floating-point technique for extending the available precision", 1971; D. E. Knuth, TAOCP 2.
 struct DoubleDouble {
   var head: Double
   var rest: Double

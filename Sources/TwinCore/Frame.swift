@@ -24,7 +24,8 @@ public struct Frame: Sendable, Equatable {
   }
 }
 
-/// The points of a poll group, in the order of its frames' columns. Versioned in the store: a changed list is a new layout.
+/// The points of a poll group, in the order of its frames' columns. Versioned in the store: a changed list is a new
+/// layout.
 public struct FrameLayout: Sendable, Equatable {
   public var group: Int32
   public var points: [String]

@@ -89,9 +89,9 @@ public struct TimeZoneRules: Hashable, Sendable {
 
   /// The instant at which clocks of this zone show a local time.
   ///
-  /// A time that a clock change repeats means the first of the two. A time that a change skips is shifted forward by the
-  /// gap: 02:30 in a night that jumps from 02:00 to 03:00 is 03:30. Fields beyond their range carry (24:00 is the next
-  /// midnight, month 13 the next January); the result saturates at the ends of `Instant`.
+  /// A time that a clock change repeats means the first of the two. A time that a change skips is shifted forward by
+  /// the gap: 02:30 in a night that jumps from 02:00 to 03:00 is 03:30. Fields beyond their range carry (24:00 is the
+  /// next midnight, month 13 the next January); the result saturates at the ends of `Instant`.
   public func instant(
     localYear year: Int, month: Int = 1, day: Int = 1, hour: Int = 0, minute: Int = 0, second: Int = 0
   ) -> Instant {

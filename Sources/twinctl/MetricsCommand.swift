@@ -5,12 +5,9 @@ import StatusAPI
 struct MetricsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "metrics", abstract: "The daemon's figures as Prometheus reads them.")
-  @Option(name: .long, help: "The daemon's socket. Default: $TWIND_SOCKET, else \(StatusServer.socketDefault).")
-  var socket: String?
+  @OptionGroup var options: Options
 
   func run() throws {
-    var options = Options()
-    options.socket = socket
     let session = Session(options)
     let page: String
     do throws(APIProblem) {

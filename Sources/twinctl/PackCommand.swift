@@ -105,8 +105,13 @@ extension Screen {
       let text = marked(finding.severity, mark) + " \(finding.code): \(finding.message)"
       return [place + text] + (finding.remedy.isEmpty ? [] : ["    " + finding.remedy])
     }
-    let counts = "\(check.errors) error\(check.errors == 1 ? "" : "s"), \(check.warnings) warning\(check.warnings == 1 ? "" : "s")"
-    if let summary { lines.append(check.findings.isEmpty ? "ok: \(summary)" : "\(counts): \(summary)") } else { lines.append(counts) }
+    let counts =
+      "\(check.errors) error\(check.errors == 1 ? "" : "s"), \(check.warnings) warning\(check.warnings == 1 ? "" : "s")"
+    if let summary {
+      lines.append(check.findings.isEmpty ? "ok: \(summary)" : "\(counts): \(summary)")
+    } else {
+      lines.append(counts)
+    }
     return lines
   }
 }
@@ -140,7 +145,9 @@ struct PackTestCommand: OfflineVerb {
 struct PackSign: OfflineVerb {
   static let configuration = CommandConfiguration(
     commandName: "sign", abstract: "Signs a pack: its files with the targets key, its envelopes with the safety key.",
-    discussion: "Unsigned, a pack runs in observe alone. Raise `version` in site.yaml first: a site never goes back to a lower one.")
+    discussion:
+      "Unsigned, a pack runs in observe alone. Raise `version` in site.yaml first: a site never goes back to a lower one."
+  )
   @OptionGroup var folder: PackFolder
   @Option(help: "The folder of the secret keys.", completion: .directory) var keys: String
   @Flag(help: "Signs the envelopes alone.") var envelopesOnly = false

@@ -29,7 +29,9 @@ extension Screen {
     if let reads = device.reads, let failures = device.failures {
       lines += labelled("reads", "\(Self.grouped(Int64(reads))), \(Self.grouped(Int64(failures))) failed")
     }
-    if let holes = device.holes, !holes.isEmpty { lines += labelled("holes", holes.joined(separator: ", ") + " (learned)") }
+    if let holes = device.holes, !holes.isEmpty {
+      lines += labelled("holes", holes.joined(separator: ", ") + " (learned)")
+    }
     if let problem = device.problem { lines += labelled("problem", problem) }
     return lines
       + labelled("next", device.state == "ok" ? "twinctl points \(device.id).*" : "twinctl collect test \(device.id)")

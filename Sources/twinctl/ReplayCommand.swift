@@ -13,7 +13,8 @@ import TwinCore
 /// The record computed again: from a checkpoint and the tick log, beside the running daemon or without one.
 struct ReplayCommand: OfflineVerb {
   static let configuration = CommandConfiguration(
-    commandName: "replay", abstract: "Feeds the recorded ticks to the kernel again; every fingerprint must come out again.",
+    commandName: "replay",
+    abstract: "Feeds the recorded ticks to the kernel again; every fingerprint must come out again.",
     discussion: "Reads the store beside the running daemon, and changes nothing.")
   @Option(help: "The daemon's state folder.", completion: .directory) var state = "/var/lib/twind"
   @Option(help: "The pack under which it was recorded.", completion: .directory) var pack: String
@@ -62,7 +63,9 @@ struct ReplayCommand: OfflineVerb {
     var tick = from ?? Int64.max
     while let checkpoint = try reader.checkpoint(atOrBefore: tick) {
       let isOurs = (try? SiteKernel.pack(ofCheckpoint: checkpoint.bytes)) == site.digests.pack
-      guard isOurs, let kernel = try? SiteKernel(site, resuming: checkpoint.bytes, hash: Sodium.blake2b256) else { break }
+      guard isOurs, let kernel = try? SiteKernel(site, resuming: checkpoint.bytes, hash: Sodium.blake2b256) else {
+        break
+      }
       best = kernel
       guard from == nil, checkpoint.tick > 0 else { break }
       tick = checkpoint.tick - 1
@@ -90,7 +93,8 @@ struct ReplayCommand: OfflineVerb {
       ticks: report.ticks, identical: report.isIdentical && report.ticks > 0, recorded: report.recorded.hex,
       replayed: report.replayed.hex, firstDifference: report.difference.map { UInt64(clamping: $0.tick) },
       next: report.difference == nil ? nil : "twinctl version: compare the release with the one that recorded it")
-    let exit: ExitMeaning = report.difference != nil ? .alarm : report.ticks == 0 || report.gapAfter != nil ? .unknown : .well
+    let exit: ExitMeaning =
+      report.difference != nil ? .alarm : report.ticks == 0 || report.gapAfter != nil ? .unknown : .well
     return answer(replay, site: site.id, session, exit: exit) { screen, replay in
       screen.replay(replay, report, seconds: Double(took.wholeNanoseconds) / 1e9)
     }
@@ -100,7 +104,8 @@ struct ReplayCommand: OfflineVerb {
 extension Screen {
   func replay(_ replay: API.Replay, _ report: ReplayReport, seconds: Double) -> [String] {
     guard report.ticks > 0 else { return ["nothing to replay: the log has no tick after the checkpoint"] }
-    let span = Double((report.through ?? replay.to.instant).nanoseconds(since: report.from ?? replay.from.instant)) / 1e9
+    let span =
+      Double((report.through ?? replay.to.instant).nanoseconds(since: report.from ?? replay.from.instant)) / 1e9
     let speed = seconds > 0 ? Int(span / seconds) : 0
     var lines = [
       "\(report.ticks) ticks, \(report.decisions) decisions, \(Self.span(span)) of the site in \(Int(seconds * 1000)) ms: "

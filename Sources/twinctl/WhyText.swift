@@ -110,15 +110,17 @@ extension Screen {
 
   private func limits(_ decision: API.Decision, full: Bool) -> [String] {
     let label = 8
-    let values = decision.rules.map { $0.value.map(Self.number) ?? "no value" }.map(plain)
+    // Rules that merely hold and have no figure (a number, a mode, a latch) are for the full trace.
+    let rules = decision.rules.filter { full || $0.result != "pass" || $0.value != nil || $0.rule == "interlock" }
+    let values = rules.map { $0.value.map(Self.number) ?? ($0.result == "unknown" ? "no value" : "") }.map(plain)
     let valueWidth = values.map(Self.width).max() ?? 0
-    let texts = decision.rules.map { cut($0.text, min(Self.textMax, max(12, style.width - label - valueWidth - 42))) }
+    let texts = rules.map { cut($0.text, min(Self.textMax, max(12, style.width - label - valueWidth - 42))) }
     let textWidth = texts.map(Self.width).max() ?? 0
-    let closest = decision.rules.firstIndex { $0.result == "pass" }
-    var lines = decision.rules.indices.map { row in
-      let rule = decision.rules[row]
+    let closest = rules.firstIndex { $0.result == "pass" && $0.value != nil }
+    var lines = rules.indices.map { row in
+      let rule = rules[row]
       var result = rule.result == "pass" ? "pass" : rule.result.uppercased()
-      if row == closest, decision.rules.count > 1 { result += " (closest)" }
+      if row == closest, rules.count > 1 { result += " (closest)" }
       if full, let margin = rule.margin { result += ", margin \(Self.amount(margin, rule.unit ?? "1"))" }
       let head = Self.padded(row == 0 ? "limits" : "", label)
       return

@@ -5,8 +5,8 @@ import SiteKernel
 import Sodium
 import TwinCore
 
-/// An hour of a synthetic site, recorded as the daemon records it: a commit and a tick a second, each tick with its frame, its
-/// decisions and the kernel's fingerprint.
+/// An hour of a synthetic site, recorded as the daemon records it: a commit and a tick a second, each tick with its
+/// frame, its decisions and the kernel's fingerprint.
 struct Recording {
   static let seconds: Int64 = 3600
 
@@ -56,13 +56,15 @@ struct Recording {
     try store.commit()
   }
 
-  /// From the first checkpoint through the hour. Reading the store is part of it, and so is comparing every fingerprint.
+  /// From the first checkpoint through the hour. Reading the store is part of it, and so is comparing every
+  /// fingerprint.
   func replay() throws {
     guard let start = try store.checkpoint(atOrBefore: 1) else { throw BenchFault("the recording has no checkpoint") }
     var kernel = try SiteKernel(definition, resuming: start.bytes, hash: Sodium.blake2b256)
     let report = try Replay.run(&kernel, over: try store.ticks(from: start.tick + 1))
     guard report.isIdentical, report.ticks == Int(Self.seconds) else {
-      throw BenchFault("replayed \(report.ticks) of \(Self.seconds) ticks, first difference \(report.difference as Any)")
+      throw BenchFault(
+        "replayed \(report.ticks) of \(Self.seconds) ticks, first difference \(report.difference as Any)")
     }
   }
 }

@@ -4,7 +4,8 @@ import SiteKernel
 import Sodium
 import TwinCore
 
-/// Measures what needs no daemon: the kernel's step, the guard's check, replay. One JSON object a line; see docs/bench.md.
+/// Measures what needs no daemon: the kernel's step, the guard's check, replay. One JSON object a line; see
+/// docs/bench.md.
 @main
 struct TwindBench {
   static func main() {
@@ -42,7 +43,8 @@ struct TwindBench {
     return least
   }
 
-  /// CPU time of one check against a static range, a rate that counts since an earlier write, and an interlock; with its trace.
+  /// CPU time of one check against a static range, a rate that counts since an earlier write, and an interlock; with
+  /// its trace.
   static func checkSeconds() -> Double {
     let (setpoint, other) = (PointIndex(0), PointIndex(1))
     var safety = SafetyGuard(envelopes: [SyntheticSite.envelope(of: setpoint, above: other)])
@@ -107,6 +109,7 @@ struct Figure: CustomStringConvertible {
       case .atLeast(let bound): (bound, "higher")
       }
     let rounded = (value * 1000).rounded() / 1000
-    return #"{"figure":"\#(name)","value":\#(rounded),"unit":"\#(unit)","goal":\#(bound),"better":"\#(better)","peers":{}}"#
+    return
+      #"{"figure":"\#(name)","value":\#(rounded),"unit":"\#(unit)","goal":\#(bound),"better":"\#(better)","peers":{}}"#
   }
 }

@@ -5,7 +5,6 @@ import Logging
 import Seams
 import ServiceLifecycle
 import SitePack
-import SitePack
 import TwinCore
 import UnixSignals
 
@@ -49,7 +48,7 @@ struct Edge: AsyncParsableCommand {
       try await serve(daemon, log)
     } catch {
       complain(error)
-      throw ExitCode(error.code == "edge.socket_busy" || error.code == "store.locked" ? 75 : 78)
+      throw ExitCode(error.code == "api.socket_in_use" || error.code == "store.locked" ? 75 : 78)
     }
   }
 
@@ -90,7 +89,7 @@ struct RevertCommand: AsyncParsableCommand {
       }
     } catch let fault as any Fault {
       complain(fault)
-      throw ExitCode(fault.isRetriable ? 75 : 78)
+      throw ExitCode(fault.isRetriable || fault.code == "store.locked" ? 75 : 78)
     }
   }
 }
@@ -129,7 +128,9 @@ func environment() -> [String: String] {
   var entry = unsafe environ
   while let text = unsafe entry.pointee {
     let pair = unsafe String(cString: text)
-    if let split = pair.firstIndex(of: "=") { values[String(pair[..<split])] = String(pair[pair.index(after: split)...]) }
+    if let split = pair.firstIndex(of: "=") {
+      values[String(pair[..<split])] = String(pair[pair.index(after: split)...])
+    }
     unsafe entry += 1
   }
   return values

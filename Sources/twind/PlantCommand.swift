@@ -12,11 +12,11 @@ struct PlantCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plant", abstract: "Serves a simulated plant with a pack's own registers.",
     discussion: """
-      Real physics where the pack names points of a chilled-water plant, plausible signals elsewhere: a pack can be tried before
-      the plant is there. Listens on loopback alone.
+      Real physics where the pack names points of a chilled-water plant, plausible signals elsewhere: a pack can be
+      tried before the plant is there. Listens on loopback alone.
 
-      SIGUSR1 pulls the plug, SIGUSR2 puts it back, SIGTERM ends. What breaks: --fault KIND[.SIGNAL][:SIZE][@SECONDS], as in
-      bias.hall-a.zone_t:0.5@600.
+      SIGUSR1 pulls the plug, SIGUSR2 puts it back, SIGTERM ends. What breaks: --fault
+      KIND[.SIGNAL][:SIZE][@SECONDS], as in bias.hall-a.zone_t:0.5@600.
       """)
 
   @Argument(help: "The pack's folder.", completion: .directory) var pack: String
@@ -30,7 +30,9 @@ struct PlantCommand: ParsableCommand {
   func run() throws {
     let pack = try load()
     let begin = start.flatMap { Instant(rfc3339: $0) } ?? SystemClock().instant
-    if start != nil, Instant(rfc3339: start ?? "") == nil { throw ValidationError("--start wants 2026-06-01T06:00:00Z") }
+    if start != nil, Instant(rfc3339: start ?? "") == nil {
+      throw ValidationError("--start wants 2026-06-01T06:00:00Z")
+    }
     guard (0.001...100_000).contains(speed) else { throw ValidationError("--speed is 0.001 to 100000") }
     var plant = PackPlant(devices: pack.devices, seed: seed, start: begin, offsetSeconds: 0, acceleration: speed)
     for text in fault {
@@ -55,7 +57,8 @@ struct PlantCommand: ParsableCommand {
       }
     }
     let ports = servers.map { String($0.port) }.joined(separator: ", ")
-    announce("serving \(pack.site.name): \(pack.devices.count) devices on 127.0.0.1 port \(ports), plant time ×\(speed)")
+    announce(
+      "serving \(pack.site.name): \(pack.devices.count) devices on 127.0.0.1 port \(ports), plant time ×\(speed)")
     obeySignals(servers)
     for server in servers.dropFirst() { ServerThread.start(server) }
     servers[0].run()

@@ -31,8 +31,8 @@ enum ServerThread {
 
 /// Hands signals to a thread, until a terminating one was taken.
 ///
-/// The runtime's threads exist before any code of ours, so a blocked signal would still reach one of them: a handler writes the
-/// number into a pipe, which is all that a handler may do, and the thread reads it there.
+/// The runtime's threads exist before any code of ours, so a blocked signal would still reach one of them: a handler
+/// writes the number into a pipe, which is all that a handler may do, and the thread reads it there.
 enum SignalThread {
   // Written once, before the first handler is set.
   nonisolated(unsafe) private static var pipeEnd: Int32 = -1

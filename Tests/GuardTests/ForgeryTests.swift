@@ -1,3 +1,4 @@
+import CompilerProof
 import Testing
 
 @Suite struct `Nobody but the guard lets anything leave` {

@@ -38,6 +38,7 @@ Faults. The first that fits a request acts alone ("torn" and "dribble" also carr
     close:size=0         the first bytes, then FIN        double               the reply twice
     ack-only             a write is confirmed, not done   one-socket           (no keys) a second connection is reset
     flood:count=100      the reply before this one, count times
+    lost                 no reply, and a write is not done either
 """
 import argparse, asyncio, json, random, socket, struct, sys
 
@@ -48,7 +49,7 @@ DEFAULTS = {
     "wrong-unit": {"to": 9}, "wrong-function": {"to": 6}, "short": {"by": 2}, "long": {"by": 2}, "byte-count": {"by": -2},
     "bad-protocol": {"id": 0x1234}, "bad-length": {"to": 0}, "bad-crc": {}, "garbage": {"size": 40},
     "torn": {"size": 3, "ms": 20}, "dribble": {"ms": 100}, "cut": {"size": 5}, "reset": {"size": 5}, "close": {"size": 0},
-    "double": {}, "ack-only": {}, "one-socket": {}, "flood": {"count": 100},
+    "double": {}, "ack-only": {}, "one-socket": {}, "flood": {"count": 100}, "lost": {},
 }
 SCOPE = ("unit", "fc", "first", "after", "every", "opening")
 
@@ -273,9 +274,9 @@ class Server:
         if kind in ("hole", "exception"):
             reply = bytes([pdu[0] | 0x80, a.get("code", 2)])
         else:
-            reply = self.device.answer(unit, pdu, store=kind != "ack-only")
+            reply = self.device.answer(unit, pdu, store=kind not in ("ack-only", "lost"))
         frame = self.framed(tid, unit, reply, fault)
-        if kind == "silent":
+        if kind in ("silent", "lost"):
             pass
         elif kind == "delay":
             task = asyncio.create_task(self.later(writer, frame, a["ms"]))

@@ -174,7 +174,8 @@ let waterHeat = 4_186.0
     #expect(monthly[6] > monthly[0] + 10, "seed \(seed): July \(monthly[6]), January \(monthly[0])")
   }
 
-  /// Psychrometric chart at sea level: 30 °C and 50 % is 18.4 °C dew point, 22.0 °C wet bulb; 20 °C and 50 %: 9.3, 13.8.
+  /// Psychrometric chart at sea level: 30 °C and 50 % is 18.4 °C dew point, 22.0 °C wet bulb; 20 °C and 50 %: 9.3,
+  /// 13.8.
   @Test(arguments: [(30.0, 18.44, 22.0), (20, 9.27, 13.8), (10, 10, 10)])
   func `wet bulbs agree with the chart`(row: (dry: Double, dew: Double, wet: Double)) {
     #expect((MoistAir.wetBulb(dryBulb: row.dry, dewPoint: row.dew) - row.wet).magnitude < 0.15)

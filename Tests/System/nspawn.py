@@ -92,9 +92,9 @@ def binaries():
     return max(complete, key=lambda f: os.path.getmtime(f"{f}/twind"))
 
 
-def runtime_folders(binary):
+def runtime_folders(*programs):
     """Where a debug build finds the Swift runtime: folders of libraries outside the system's own."""
-    listed = subprocess.run(["ldd", binary], capture_output=True, text=True).stdout
+    listed = subprocess.run(["ldd", *programs], capture_output=True, text=True).stdout
     paths = re.findall(r"=> (/\S+)", listed)
     return sorted({os.path.dirname(p) for p in paths if not p.startswith(("/usr/", "/lib/", "/lib64/"))})
 
@@ -375,7 +375,7 @@ def main():
         stage(f"{folder}/stage", source)
         os.chmod(folder, 0o755)
         with open(log_path, "wb") as log:
-            container = Container(f"{folder}/stage", runtime_folders(f"{source}/twind"), log)
+            container = Container(f"{folder}/stage", runtime_folders(f"{source}/twind", f"{source}/twinctl"), log)
         container.wait_until_up()
         for check in (sandbox, start, rights, hold, crash, hang, stop):
             step = time.monotonic()

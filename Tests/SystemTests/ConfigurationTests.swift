@@ -16,8 +16,8 @@ import Testing
 
   @Test(arguments: [
     ("site.yaml", "tick: 100ms", "tick: soon", "site.yaml:4:7:"),
-    ("devices.yaml", "profile: room", "profile: rooom", "devices.yaml:3:19:"),
-    ("envelopes.yaml", "owner: operations", "ownr: operations", "envelopes.yaml:10:5:"),
+    ("devices.yaml", "profile: room", "profile: rooom", "devices.yaml:3:10:"),
+    ("envelopes.yaml", "lease: 60s", "lease: forever", "envelopes.yaml:8:12:"),
     ("policies.yaml", "formula: room.wanted", "formula: room.wantd", "policies.yaml:2:"),
     ("site.yaml", "pack: 1", "pack: [", "site.yaml:"),
   ]) func `malformed pack`(file: String, old: String, new: String, place words: String) async throws {

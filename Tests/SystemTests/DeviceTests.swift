@@ -104,7 +104,8 @@ import Testing
     let place = try Place()
     var (address, points, arguments) = (0, "", [String]())
     for item in cases {
-      points += "  \(item.name): {wire: {table: holding, address: \(address)}, type: \(item.type), word_order: \(item.words)}\n"
+      points +=
+        "  \(item.name): {wire: {table: holding, address: \(address)}, type: \(item.type), word_order: \(item.words)}\n"
       arguments.append("\(address):\(item.theirs):\(item.words)=\(item.text)")
       address += item.size
     }

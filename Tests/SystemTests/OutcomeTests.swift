@@ -5,7 +5,7 @@ import Testing
   private func outcome(of fault: String, _ wanted: String, _ words: String) async throws {
     let place = try Place()
     let peer = try await Peer(place, faults: [fault])
-    let site = try await Site(place, SmallPack(port: peer.port, timeout: "300ms"))
+    let site = try await Site(place, SmallPack(port: peer.port, timeout: "300ms", every: "5s"))
     try await site.start()
     let decision = try await site.settled(wanted)
     #expect(decision.value.value == 20.21)
@@ -24,7 +24,32 @@ import Testing
   }
 
   @Test func `no reply to write is unknown`() async throws {
-    try await outcome(of: "silent:fc=6", "unknown", "not known whether it arrived")
+    try await outcome(of: "lost:fc=6", "unknown", "not known whether it arrived")
+  }
+
+  @Test func `a write whose reply is lost is confirmed by what the device shows`() async throws {
+    try await outcome(of: "silent:fc=6", "confirmed", "read back 20.21")
+  }
+
+  /// The policy speaks five times while the device still makes up its mind.
+  @Test func `a device that is slower than its policy is asked for the last wish alone`() async throws {
+    let place = try Place()
+    let peer = try await Peer(place, faults: ["ack-only:fc=6"])
+    let site = try await Site(place, SmallPack(port: peer.port))
+    try await site.start()
+    try await until("decisions that were overtaken") {
+      try site.decisions().count { $0.outcome == "not_sent" } > 5
+    }
+    site.kill()
+    #expect(try site.openLeases() == ["unit.sp"], "what was let out is open, whatever overtook it")
+    let asked = try await peer.writes().count
+    try await peer.say("clear")
+    try await site.start()
+    try await peer.written(SmallPack.firstWish)
+    try await site.settled("confirmed")
+    let decided = try site.decisions()
+    #expect(decided.count { $0.outcome == "mismatched" } <= asked)
+    #expect(decided.count { $0.disposition == "permit" } > asked)
   }
 
   @Test func `a confirmed write shows what was read back`() async throws {

@@ -87,6 +87,19 @@ import Testing
     #expect(try await site.replay().code == 0)
   }
 
+  @Test func `SIGTERM gives back what is on its way as well`() async throws {
+    let place = try Place()
+    let peer = try await Peer(place, faults: ["ack-only:fc=6,first=1", "delay:fc=6,ms=1500,first=2"])
+    let site = try await Site(place, SmallPack(port: peer.port, timeout: "4s"))
+    try await site.start()
+    // The second write is out, its reply is late, and the policy goes on wishing behind it.
+    try await until("a second write is decided") { try site.decisions().count { $0.disposition == "permit" } > 8 }
+    #expect(try await site.stop() == 0)
+    #expect(try await peer.writes().last?.value == SmallPack.fallback)
+    #expect(try await peer.holds(SmallPack.fallback))
+    #expect(try site.openLeases() == [])
+  }
+
   @Test func `twind revert gives back what kill -9 left`() async throws {
     let place = try Place()
     let peer = try await Peer(place)

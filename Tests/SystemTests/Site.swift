@@ -10,7 +10,8 @@ final class Place {
   /// The repository's root, through whatever links the package is built.
   static let root =
     #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/../.."
-  static let python = unsafe getenv("TWIND_TEST_PYTHON").map { unsafe String(cString: $0) } ?? root + "/.venv/bin/python"
+  static let python =
+    unsafe getenv("TWIND_TEST_PYTHON").map { unsafe String(cString: $0) } ?? root + "/.venv/bin/python"
   /// Where the programs under test are: beside the tests, or where the environment says.
   static let programs: String = {
     if let given = unsafe getenv("TWIND_BIN_DIR") { return unsafe String(cString: given) }
@@ -55,9 +56,10 @@ final class Place {
     guard unsafe unlink(path) != 0, let directory = unsafe opendir(path) else { return }
     var names: [String] = []
     while let entry = unsafe readdir(directory) {
-      names.append(unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
-        unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      })
+      names.append(
+        unsafe withUnsafePointer(to: &entry.pointee.d_name) { name in
+          unsafe name.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+        })
     }
     unsafe closedir(directory)
     for name in names where name != "." && name != ".." { remove("\(path)/\(name)") }
@@ -198,7 +200,8 @@ final class Site {
 
   func override(_ point: String, _ value: Double, seconds: Double) throws(APIProblem) {
     _ = try client.send(
-      "PUT", "/v1/overrides/\(point)", body: API.OverrideRequest(value: value, unit: "Cel", forS: seconds, reason: "test"),
+      "PUT", "/v1/overrides/\(point)",
+      body: API.OverrideRequest(value: value, unit: "Cel", forS: seconds, reason: "test"),
       as: API.Written.self)
   }
 

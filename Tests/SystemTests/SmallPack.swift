@@ -1,4 +1,5 @@
-/// A site of two devices on one connection: an actuator with one setpoint, and a room whose registers say what is wanted.
+/// A site of two devices on one connection: an actuator with one setpoint, and a room whose registers say what is
+/// wanted.
 ///
 /// On the fault server's memory the setpoint begins at 10.10 °C, the wish at 20.21 °C; the fallback is 12.00 °C.
 struct SmallPack {
@@ -18,6 +19,8 @@ struct SmallPack {
   var lease = "60s"
   var staleAfter = "20s"
   var follows = true
+  /// How often the policy speaks.
+  var every = "200ms"
   /// Further lines of the envelope.
   var extra = ""
   /// A register between others that the device is asked for as well.
@@ -83,7 +86,7 @@ struct SmallPack {
     if follows {
       files["policies.yaml"] = """
         policies:
-          wish: {kind: follow, point: unit.sp, formula: room.wanted, every: 200ms}
+          wish: {kind: follow, point: unit.sp, formula: room.wanted, every: \(every)}
 
         """
     }

@@ -1,13 +1,13 @@
 import Glibc
-import Testing
+public import Testing
 
 /// Asks the toolchain whether a snippet compiles against the modules that these tests were built from.
 ///
 /// To prove that something must not compile, show with `expectCompiles` that its neighbour does: a snippet that fails
 /// for another reason proves nothing.
-enum SwiftTypecheck {
+public enum SwiftTypecheck {
   /// What the compiler said; empty when the snippet compiles.
-  static func diagnostics(of snippet: String) throws -> String {
+  public static func diagnostics(of snippet: String) throws -> String {
     let modules = try #require(modulesDirectory, "these tests run from a SwiftPM test bundle")
     let file = try temporaryFile(snippet)
     defer { unsafe _ = unlink(file) }
@@ -15,23 +15,32 @@ enum SwiftTypecheck {
     return try output(of: [
       "/usr/bin/env", "swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-parse-as-library", "-I",
       modules,
+    ] + clang(beside: modules) + [
       "-module-name", "Snippet", file,
     ])
   }
 
-  static func expectCompiles(_ snippet: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+  public static func expectCompiles(_ snippet: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
     let said = try diagnostics(of: snippet)
     #expect(!said.contains("error:"), "\(said)", sourceLocation: sourceLocation)
   }
 
   /// Expects an error whose text contains `reason`, and no complaint about an unknown name or module.
-  static func expectRefuses(
+  public static func expectRefuses(
     _ snippet: String, because reason: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let said = try diagnostics(of: snippet)
     let errors = said.split(separator: "\n").filter { $0.contains(": error:") }
     #expect(!errors.isEmpty, "it compiles", sourceLocation: sourceLocation)
     #expect(errors.allSatisfy { $0.contains(reason) }, "\(said)", sourceLocation: sourceLocation)
+  }
+
+  /// Where the C modules are that ours are made of.
+  private static func clang(beside modules: String) -> [String] {
+    let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
+    let build = modules.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    let systems = ["CSQLite", "CSodium", "CModbus", "CYAML"].flatMap { ["-I", "\(root)/Sources/\($0)"] }
+    return systems + ["-Xcc", "-I/usr/include/modbus", "-Xcc", "-fmodule-map-file=\(build)/CLinux.build/module.modulemap"]
   }
 
   /// The bundle lies beside the modules: `.build/…/debug/twindPackageTests.xctest` and `.build/…/debug/Modules`.
