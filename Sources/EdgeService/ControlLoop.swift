@@ -61,6 +61,7 @@ actor ControlLoop {
   private var lastQualities: [Int32: [Quality]] = [:]
   private var isStalled = false
   private var restarted = false
+  private var isClosing = false
   private(set) var ticks: Int64 = 0
   private(set) var slowestNanoseconds: Int64 = 0
   private var writer = CanonicalWriter(reservingBytes: 4096)
@@ -109,6 +110,13 @@ actor ControlLoop {
   }
 
   var figures: (ticks: Int64, slowestNanoseconds: Int64) { (ticks, slowestNanoseconds) }
+
+  /// Records what the last writes came to. What is decided now is not written any more, and opens no lease.
+  func close() {
+    isClosing = true
+    beat()
+    if !inbox.isEmpty { beat() }
+  }
 
   /// Takes in at once what was put in before the call; the number of the tick that did.
   func settle() -> Int64 {
@@ -201,7 +209,8 @@ actor ControlLoop {
         DecisionEntry(
           id: decision.id.description, tick: tick.number, instant: tick.instant,
           kind: decision.verdict.disposition.name, point: record.point, bytes: bytes.bytes))
-      if decision.isCarriedOut, decision.verdict.disposition != .revert, let lease = wiring.lease(decision) {
+      if decision.isCarriedOut, !isClosing, decision.verdict.disposition != .revert, let lease = wiring.lease(decision)
+      {
         entry.leases.append((lease, decision.id))
       }
     }
@@ -216,6 +225,12 @@ actor ControlLoop {
 
   /// What is to be written waits for the commit; what only renews a lease that is already recorded does not.
   private func dispatch(_ orders: [Decision], with entry: inout JournalEntry) {
+    guard !isClosing else {
+      for decision in orders {
+        inbox.put(.settled(decision.id, point: decision.proposal.point, outcome: .notSent, readBack: nil))
+      }
+      return
+    }
     let renewals = orders.filter { $0.verdict.disposition == .keep && !$0.isNews }
     let writes = orders.filter { !($0.verdict.disposition == .keep && !$0.isNews) }
     let deadline = wiring.gatewayClock.uptime.advanced(byNanoseconds: Self.orderNanoseconds)

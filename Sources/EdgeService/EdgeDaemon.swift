@@ -159,10 +159,12 @@ public final class EdgeDaemon: Service {
         await withTaskGroup { writing in
           writing.addTask { await self.lanes.run() }
           await beat(until: stop, stopped)
+          lanes.close()
+          await journal.drain()
           lanes.finish()
         }
         await actuator.giveBackAll()
-        await control.beat()
+        await control.close()
         await saveCheckpoint(because: "stop")
         journal.finish()
       }
@@ -275,6 +277,8 @@ extension EdgeDaemon {
     let isRevert = decision.verdict.disposition == .revert
     if isRevert ? report.outcome == .confirmed : report.outcome == .notSent && !report.isStillHeld {
       journal.close(lease: site.id(report.point), of: decision.id)
+    } else if !isRevert, report.outcome == .notSent {
+      journal.pass(lease: site.id(report.point), of: decision.id)
     }
     waiters.note(report)
   }

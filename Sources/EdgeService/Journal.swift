@@ -101,6 +101,11 @@ final class Journal: Sendable {
     wake.yield()
   }
 
+  /// A decision whose write never left: the lease on the disk is again that of whoever held the point before.
+  func pass(lease point: String, of decision: DecisionID) {
+    state.withLock { if $0.holders[point] == decision { $0.holders[point] = nil } }
+  }
+
   /// With the next commit; of several values of one key the last counts.
   func set(fact key: String, _ bytes: [UInt8]) {
     state.withLock { $0.facts.append((key, bytes)) }

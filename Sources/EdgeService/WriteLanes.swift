@@ -23,8 +23,8 @@ final class WriteLanes: Sendable {
   private let clock: any SiteClock
   let times = WriteTimes()
   private let report: @Sendable (WriteReport, Decision) -> Void
-  /// Of each point, the last decision that is to be written: what it overtakes while waiting is not.
-  private let newest = Mutex<[PointIndex: DecisionID]>([:])
+  /// Of each point, the last decision that is to be written: what it overtakes while waiting is not. Nil when closed.
+  private let newest = Mutex<[PointIndex: DecisionID]?>([:])
 
   /// - Parameters:
   ///   - lanes: Per connection, the points behind it.
@@ -45,7 +45,7 @@ final class WriteLanes: Sendable {
 
   func put(_ order: WriteOrder) {
     let point = order.decision.proposal.point
-    if order.commit != nil { newest.withLock { $0[point] = order.decision.id } }
+    if order.commit != nil { newest.withLock { $0?[point] = order.decision.id } }
     guard let lane = laneOfPoint[point], case .enqueued = lanes[lane].entrance.yield(order) else {
       var unsent = WriteReport(
         decision: order.decision.id, point: point, value: order.decision.verdict.value, outcome: .notSent,
@@ -67,11 +67,11 @@ final class WriteLanes: Sendable {
     }
   }
 
-  /// Ends `run` after the writes that are out; those that wait are not made.
-  func finish() {
-    newest.withLock { $0 = [:] }
-    for lane in lanes { lane.entrance.finish() }
-  }
+  /// From here on nothing is written any more but what is out already.
+  func close() { newest.withLock { $0 = nil } }
+
+  /// Ends `run`.
+  func finish() { for lane in lanes { lane.entrance.finish() } }
 
   private func serve(_ order: WriteOrder) async {
     let decision = order.decision
@@ -85,9 +85,9 @@ final class WriteLanes: Sendable {
       return await refuse(order, "the commit does not hold the decision")
     }
     // A device that is slower than those who decide would be written ever later values, seconds after they were meant.
-    let last = newest.withLock { $0[decision.proposal.point] }
+    let (last, isClosed) = newest.withLock { ($0?[decision.proposal.point], $0 == nil) }
     guard last == decision.id else {
-      return await refuse(order, last == nil ? "the daemon stops" : "a younger decision took its place")
+      return await refuse(order, isClosed ? "the daemon stops" : "a younger decision took its place")
     }
     if decision.verdict.disposition == .keep {
       await actuator.adopt(permit, receipt)

@@ -40,6 +40,7 @@ extension API {
       (self.id, self.profile, self.transport, self.address) = (id, profile, transport, address)
       (self.state, self.lastHeard, self.silentForS, self.retryInS) = (state, lastHeard, silentForS, retryInS)
       (self.points, self.reads, self.failures, self.problem) = (points, reads, failures, problem)
+      self.holes = holes
     }
   }
 }

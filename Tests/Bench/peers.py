@@ -22,7 +22,7 @@ EARLIER = {
 
 def install():
     """As the Makefile does with what the tests need; a peer that cannot be had is left out."""
-    subprocess.run([ROOT / ".ci/packages", "collectd-core"], check=False)
+    subprocess.run([ROOT / ".ci/packages", "collectd-core"], check=False, stdout=sys.stderr)
     if not (VENV / "bin/modpoll").exists():
         shutil.rmtree(VENV, ignore_errors=True)
         subprocess.run(["/usr/bin/python3", "-m", "venv", VENV], check=False)

@@ -36,9 +36,8 @@ import Testing
     let place = try Place()
     let peer = try await Peer(place)
     let site = try await Site(place, SmallPack(port: peer.port))
-    try write(
-      "pack: \(site.pack)\nstate: \(site.state)\nsocket: \(site.socket)\nmode: auto\nclock: assumed\noperators: root\n\(line)\n",
-      to: site.configuration)
+    let paths = "pack: \(site.pack)\nstate: \(site.state)\nsocket: \(site.socket)\n"
+    try write(paths + "mode: auto\nclock: assumed\noperators: root\n\(line)\n", to: site.configuration)
     try await refuses(78, [words], check: 78, site, peer)
     #expect(try await site.twind("revert").code == 78)
   }

@@ -6,8 +6,8 @@ import TwinCore
 
 /// C sources that tests build into libraries to be preloaded.
 private enum Shim {
-  /// Every function of libm that a kernel might be tempted to use, wrong from the moment when the store is opened: whoever reads
-  /// the pack before may still round. It leaves a mark then.
+  /// Every function of libm that a kernel might be tempted to use, wrong from the moment when the store is opened:
+  /// whoever reads the pack before may still round. It leaves a mark then.
   static let mathematics = """
     #define _GNU_SOURCE
     #include <fcntl.h>
@@ -26,9 +26,11 @@ private enum Shim {
       return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     }
     #define OPEN(name) int name(const char *path, int flags, ...) { \
-      va_list rest; va_start(rest, flags); int mode = va_arg(rest, int); va_end(rest); return opened(path, flags, mode); }
+      va_list rest; va_start(rest, flags); int mode = va_arg(rest, int); va_end(rest); \
+      return opened(path, flags, mode); }
     OPEN(open) OPEN(open64)
-    #define WRONG1(name) double name(double x) { return x * 0.5 + 0.125; } float name##f(float x) { return x * 0.5f + 0.125f; }
+    #define WRONG1(name) double name(double x) { return x * 0.5 + 0.125; } \
+      float name##f(float x) { return x * 0.5f + 0.125f; }
     #define WRONG2(name) double name(double x, double y) { return x * 0.5 + y; } \
       float name##f(float x, float y) { return x * 0.5f + y; }
     WRONG1(exp) WRONG1(exp2) WRONG1(expm1) WRONG1(log) WRONG1(log2) WRONG1(log10) WRONG1(log1p) WRONG1(sin) WRONG1(cos)

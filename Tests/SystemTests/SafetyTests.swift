@@ -10,7 +10,8 @@ import Testing
     try await until("fresh points") { try site.status().points.fresh == 4 }
     try await site.pass(ticks: 30)
     #expect(try site.status().mode == "observe" && site.status().modeCeiling == "observe")
-    #expect(try site.problem("pack.unsigned")?.next.contains("twinctl pack sign") == true)
+    let problem = try await eventually("the problem") { try site.problem("pack.unsigned") }
+    #expect(problem.next.contains("twinctl pack sign"))
     #expect(throws: APIProblem.self) { try site.override("unit.sp", 15, seconds: 60) }
     #expect(try await site.stop() == 0)
     #expect(try await peer.writes() == [])
