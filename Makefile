@@ -17,8 +17,9 @@ endif
 # Identical for build and test, or everything is built twice. Undeclared imports between rooms are errors.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error --scratch-path .build
 # The Swift runtime goes into the binaries: a gateway has no toolchain.
+# No one loads symbols out of the programs: without the table of exports 2 MB less are resident.
 RELEASE_FLAGS := -c release --static-swift-stdlib --explicit-target-dependency-import-check error \
-  --scratch-path .build-release
+  -Xlinker --no-export-dynamic --scratch-path .build-release
 RELEASE := .build-release/release
 
 # What the build needs: C libraries, and what the toolchain itself needs to compile, link and fetch.

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 
+#include <malloc.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/timex.h>
@@ -37,3 +38,10 @@ int clinux_peer_groups(int fd, gid_t *groups, int max) {
   if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0) return -1;
   return (int)(size / sizeof(gid_t));
 }
+
+void clinux_small_heap(void) {
+  mallopt(M_ARENA_MAX, 2);
+  mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+}
+
+void clinux_trim_heap(void) { malloc_trim(0); }

@@ -1,4 +1,5 @@
 import Actuation
+import CLinux
 import Collectors
 import FeatureStore
 import Glibc
@@ -195,6 +196,8 @@ public final class EdgeDaemon: Service {
   private func upkeep() async {
     var nextCheckpoint = gatewayClock.uptime.advanced(byNanoseconds: Self.checkpointNanoseconds)
     await saveCheckpoint(because: "start")
+    // Reading the pack took far more memory than running it does.
+    clinux_trim_heap()
     while !Task.isCancelled {
       await gatewayClock.sleep(until: gatewayClock.uptime.advanced(byNanoseconds: Self.upkeepNanoseconds))
       guard !Task.isCancelled else { return }
@@ -203,6 +206,7 @@ public final class EdgeDaemon: Service {
         nextCheckpoint = gatewayClock.uptime.advanced(byNanoseconds: Self.checkpointNanoseconds)
         await saveCheckpoint(because: "period")
         await prune()
+        clinux_trim_heap()
       }
     }
   }

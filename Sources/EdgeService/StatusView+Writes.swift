@@ -110,12 +110,19 @@ extension StatusView {
 
   func clearOverride(_ id: String, by peer: Peer) async throws(APIProblem) -> API.Written {
     let point = try self.point(named: id)
+    let isLatched = await control.view { kernel in
+      kernel.safety.position(of: point).map { kernel.safety.memory[$0].isLatched } ?? false
+    }
+    if isLatched { inbox.put(.reset(point: point, by: peer.name)) }
     let reply = await waiters.ask(until: deadline, clock) { number in
       inbox.put(.release(request: number, point: point, by: peer.name))
     }
     switch reply {
     case .answered(.done):
       return API.Written(decision: "tick \(await control.kernel.lastTick)", text: "\(id) is let go")
+    case .answered(.nothingHeld) where isLatched:
+      return API.Written(
+        decision: "tick \(await control.kernel.lastTick)", text: "the latch of \(id) is reset by \(peer.name)")
     case .answered(.nothingHeld), .answered(.noEnvelope):
       throw APIProblem(
         status: 404, code: "override.none", title: "nobody holds \(id)", next: "twinctl override list")

@@ -17,9 +17,8 @@ struct ClientSocket: ~Copyable {
     // On a unix socket the send time-out also bounds connect(2) while the daemon's backlog is full.
     unsafe setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     guard UnixAddress.connect(file, path) == 0 else {
-      let code = errno
-      close(file)
-      throw Self.unreachable(path, code)
+      // Not closed here: a value that is whole is given to `deinit` although its init throws.
+      throw Self.unreachable(path, errno)
     }
   }
 

@@ -12,7 +12,7 @@ enum ErrorGuide {
 
   static func entry(_ code: String) -> Entry? { entries.first { $0.code == code } }
 
-  static let entries: [Entry] = (socket + requests + commandLine + plant).sorted { $0.code < $1.code }
+  static let entries: [Entry] = (socket + requests + commandLine + site).sorted { $0.code < $1.code }
 
   private static let socket: [Entry] = [
     Entry(
@@ -92,11 +92,5 @@ enum ErrorGuide {
       "cli.not_confirmed", "A write was not confirmed: nothing was changed.",
       "Type the target's name, or pass --yes in a script."),
     Entry("cli.usage", "The command line is not understood.", "twinctl --help, or twinctl help VERB."),
-  ]
-
-  private static let plant: [Entry] = [
-    Entry(
-      "envelope.out_of_range", "The value lies outside the signed safety envelope of the point. Nothing was written.",
-      "Take the nearest allowed value that the answer names; to change the envelope, see its owner.")
   ]
 }

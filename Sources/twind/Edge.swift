@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import EdgeService
 import Glibc
 import Logging
@@ -34,6 +35,7 @@ struct Edge: AsyncParsableCommand {
   @OptionGroup var options: ConfigurationOption
 
   func run() async throws {
+    clinux_small_heap()
     let configuration = try options.load()
     let level = Logger.Level(rawValue: configuration.log) ?? .info
     LoggingSystem.bootstrap { label in

@@ -18,4 +18,11 @@ int clinux_peer_credentials(int fd, uid_t *uid, gid_t *gid, pid_t *pid);
 // The supplementary groups of the peer when it connected (SO_PEERGROUPS). Their number, or -1 with errno; at most `max`.
 int clinux_peer_groups(int fd, gid_t *groups, int max);
 
+// Keeps the allocator small: two arenas for all threads, and free pages at the top given back early (mallopt(3)).
+// Call before other threads allocate.
+void clinux_small_heap(void);
+
+// Gives the free pages of the heap back to the kernel (malloc_trim(3)).
+void clinux_trim_heap(void);
+
 #endif
