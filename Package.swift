@@ -96,7 +96,8 @@ let package = Package(
     room(
       "EdgeService",
       [
-        "Actuation", "Agents", "CLinux", "Collectors", "FeatureStore", "Guard", "Harnesses", "Models", "Modbus", "Provenance",
+        "Actuation", "Agents", "CLinux", "Collectors", "FeatureStore", "Guard", "Harnesses", "Models", "Modbus",
+        "Provenance",
         "Seams",
         "SQLite", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", "YAML", lifecycle, logging,
       ]),
@@ -137,6 +138,7 @@ let package = Package(
     tests("StatusAPITests", ["StatusAPI", "Seams", "TwinCore"]),
     tests("TwinctlTests", ["twinctl", "StatusAPI", "Seams", "TwinCore"]),
     tests("SystemTests", ["twind", "twinctl", "StatusAPI", "FeatureStore", "TwinCore"]),
-    tests("ActuationTests", ["Actuation", "Collectors", "CompilerProof", "FeatureStore", "Guard", "Seams", "TwinCore"]),
+    tests(
+      "ActuationTests", ["Actuation", "Collectors", "CompilerProof", "FeatureStore", "Guard", "Seams", "TwinCore"]),
   ]
 )

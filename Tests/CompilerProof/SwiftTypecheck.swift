@@ -12,12 +12,13 @@ public enum SwiftTypecheck {
     let file = try temporaryFile(snippet)
     defer { unsafe _ = unlink(file) }
     // -typecheck stops before the checks of ownership, which are made on SIL.
-    return try output(of: [
-      "/usr/bin/env", "swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-parse-as-library", "-I",
-      modules,
-    ] + clang(beside: modules) + [
-      "-module-name", "Snippet", file,
-    ])
+    return try output(
+      of: [
+        "/usr/bin/env", "swiftc", "-emit-sil", "-o", "/dev/null", "-swift-version", "6", "-parse-as-library", "-I",
+        modules,
+      ] + clang(beside: modules) + [
+        "-module-name", "Snippet", file,
+      ])
   }
 
   public static func expectCompiles(_ snippet: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
@@ -40,7 +41,9 @@ public enum SwiftTypecheck {
     let root = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(separator: "/")
     let build = modules.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
     let systems = ["CSQLite", "CSodium", "CModbus", "CYAML"].flatMap { ["-I", "\(root)/Sources/\($0)"] }
-    return systems + ["-Xcc", "-I/usr/include/modbus", "-Xcc", "-fmodule-map-file=\(build)/CLinux.build/module.modulemap"]
+    return systems + [
+      "-Xcc", "-I/usr/include/modbus", "-Xcc", "-fmodule-map-file=\(build)/CLinux.build/module.modulemap",
+    ]
   }
 
   /// The bundle lies beside the modules: `.build/…/debug/twindPackageTests.xctest` and `.build/…/debug/Modules`.
