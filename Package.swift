@@ -96,7 +96,7 @@ let package = Package(
     room(
       "EdgeService",
       [
-        "Actuation", "Agents", "CLinux", "Collectors", "FeatureStore", "Guard", "Harnesses", "Models", "Modbus",
+        "Actuation", "Agents", "Collectors", "FeatureStore", "Guard", "Harnesses", "Models", "Modbus",
         "Provenance",
         "Seams",
         "SQLite", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", "YAML", lifecycle, logging,

@@ -1,5 +1,4 @@
 import Actuation
-import CLinux
 import Collectors
 import FeatureStore
 import Glibc
@@ -197,7 +196,7 @@ public final class EdgeDaemon: Service {
     var nextCheckpoint = gatewayClock.uptime.advanced(byNanoseconds: Self.checkpointNanoseconds)
     await saveCheckpoint(because: "start")
     // Reading the pack took far more memory than running it does.
-    clinux_trim_heap()
+    ProcessHeap.trim()
     while !Task.isCancelled {
       await gatewayClock.sleep(until: gatewayClock.uptime.advanced(byNanoseconds: Self.upkeepNanoseconds))
       guard !Task.isCancelled else { return }
@@ -206,7 +205,7 @@ public final class EdgeDaemon: Service {
         nextCheckpoint = gatewayClock.uptime.advanced(byNanoseconds: Self.checkpointNanoseconds)
         await saveCheckpoint(because: "period")
         await prune()
-        clinux_trim_heap()
+        ProcessHeap.trim()
       }
     }
   }

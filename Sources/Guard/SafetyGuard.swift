@@ -31,7 +31,10 @@ public struct SafetyGuard: Sendable {
   public func check(
     _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode
   ) -> Verdict {
-    judge(asked, isPerson: actor.isPerson, position, envelopes[position], memory[position], image: image, mode: mode)
+    // Through spans: an element of an array would be copied, with a count up and down for each thing it refers to.
+    let lent = envelopes.span
+    return judge(
+      asked, isPerson: actor.isPerson, position, lent[position], memory[position], image: image, mode: mode)
   }
 
   /// Apart from `check`, so that the envelope is lent to the rules and not copied for each.
@@ -147,8 +150,9 @@ private struct Judgement {
   /// What must be known, and what must be true.
   mutating func inputs(_ envelope: borrowing Envelope, _ image: borrowing PointImage) {
     var missing = current == nil ? 1 : 0
-    for index in envelope.required.indices {
-      let input = envelope.required[index]
+    let required = envelope.required.span
+    for index in required.indices {
+      let input = required[index]
       guard image.usable(input.point, noOlderThanNanoseconds: input.staleNanoseconds) == nil else { continue }
       missing += 1
       if envelope.whenStale == .revert { reverts = true }
@@ -156,16 +160,17 @@ private struct Judgement {
     trace.add(.fresh, missing == 0 ? .pass : .unknown, value: Double(missing), limit: 0, margin: -Double(missing))
     if missing > 0 { fail(.fresh) }
 
-    for index in envelope.interlocks.indices {
-      let truth = envelope.interlocks[index].condition.value(
-        over: image, noOlderThanNanoseconds: envelope.interlocks[index].staleNanoseconds)
+    let interlocks = envelope.interlocks.span
+    for index in interlocks.indices {
+      let truth = interlocks[index].condition.value(
+        over: image, noOlderThanNanoseconds: interlocks[index].staleNanoseconds)
       let holds = truth.map { $0 != 0 } ?? false
       trace.add(
         .interlock, truth == nil ? .unknown : holds ? .pass : .fail, value: truth ?? .nan, limit: 1,
         margin: holds ? 1 : -1, index: index)
       if !holds {
         fail(.interlock)
-        if envelope.interlocks[index].reverts { reverts = true }
+        if interlocks[index].reverts { reverts = true }
       }
     }
   }

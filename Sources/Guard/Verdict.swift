@@ -65,8 +65,8 @@ public struct RuleResult: Sendable, Equatable {
   public var value: Double
   public var limit: Double
 
-  /// The room left, negative when broken; in the unit of `value`.
-  public var margin: Double
+  /// The room left, negative when broken; in the unit of `value`. Single precision: it is for people and for order.
+  public var margin: Float
 
   static let empty = RuleResult(rule: .finite, index: 0, outcome: .idle, value: 0, limit: 0, margin: 0)
 }
@@ -89,7 +89,8 @@ public struct RuleTrace: Sendable, Equatable {
     index: Int = 0
   ) {
     results[count] = RuleResult(
-      rule: rule, index: UInt8(truncatingIfNeeded: index), outcome: outcome, value: value, limit: limit, margin: margin)
+      rule: rule, index: UInt8(truncatingIfNeeded: index), outcome: outcome, value: value, limit: limit,
+      margin: Float(margin))
     count += 1
   }
 

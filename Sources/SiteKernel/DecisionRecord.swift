@@ -21,7 +21,7 @@ public struct DecisionRecord: Sendable, Equatable {
 
     public init(_ result: RuleResult) {
       (rule, index, outcome) = (result.rule, Int(result.index), result.outcome)
-      (value, limit, margin) = (result.value, result.limit, result.margin)
+      (value, limit, margin) = (result.value, result.limit, Double(result.margin))
     }
 
     init(rule: Rule, index: Int, outcome: RuleResult.Outcome, value: Double, limit: Double, margin: Double) {

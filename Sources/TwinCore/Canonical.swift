@@ -26,7 +26,8 @@ public struct CanonicalWriter: Sendable {
 
   public mutating func double(_ value: Double) {
     bytes.append(0xFB)
-    append(bigEndian: value.bitPattern, bytes: 8)
+    // All eight at once: fingerprints are made of doubles.
+    unsafe withUnsafeBytes(of: value.bitPattern.bigEndian) { unsafe bytes.append(contentsOf: $0) }
   }
 
   public mutating func bytes(_ value: [UInt8]) {

@@ -58,7 +58,9 @@ public struct Formula: Hashable, Sendable {
   public func evaluate(_ input: (PointIndex) -> Double?) -> Double? {
     var stack = InlineArray<16, Double>(repeating: 0)
     var top = 0
-    for step in steps {
+    let lent = steps.span
+    for position in lent.indices {
+      let step = lent[position]
       switch step {
       case .constant(let value):
         stack[top] = Self.known(value)

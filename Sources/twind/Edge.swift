@@ -1,5 +1,4 @@
 import ArgumentParser
-import CLinux
 import EdgeService
 import Glibc
 import Logging
@@ -35,7 +34,7 @@ struct Edge: AsyncParsableCommand {
   @OptionGroup var options: ConfigurationOption
 
   func run() async throws {
-    clinux_small_heap()
+    ProcessHeap.keepSmall()
     let configuration = try options.load()
     let level = Logger.Level(rawValue: configuration.log) ?? .info
     LoggingSystem.bootstrap { label in
