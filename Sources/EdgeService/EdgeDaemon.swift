@@ -47,21 +47,22 @@ public final class EdgeDaemon: Service {
     }
     let site = try Commissioned.load(configuration)
     let health = HealthRegistry()
-    let opened: (keeper: StoreKeeper, start: Start, rollback: EdgeFault?)
+    let keeper: StoreKeeper
+    let opened: Result<Start, EdgeFault>
     do throws(StoreError) {
-      let keeper = try StoreKeeper(directory: configuration.state, limits: StoreLimits())
-      let (start, rollback) = try await keeper.with { (store) throws(StoreError) in
-        let rollback = try VersionFloor.check(site, in: store)
-        return (try Start.prepare(site, configuration, store, at: clock.instant), rollback)
+      keeper = try StoreKeeper(directory: configuration.state, limits: StoreLimits())
+      opened = try await keeper.with { (store) throws(StoreError) in
+        // A step back is refused before anything of this start touches the site.
+        if let rollback = try VersionFloor.check(site, in: store) { return .failure(rollback) }
+        return .success(try Start.prepare(site, configuration, store, at: clock.instant))
       }
-      opened = (keeper, start, rollback)
     } catch {
       throw EdgeFault(error)
     }
-    if let rollback = opened.rollback { throw rollback }
+    let start = try opened.get()
     return EdgeDaemon(
       site: site, configuration: configuration, environment: environment, clock: clock, health: health,
-      keeper: opened.keeper, start: opened.start, log: log)
+      keeper: keeper, start: start, log: log)
   }
 
   private init(

@@ -117,13 +117,7 @@ public final class StatusServer: Sendable {
   }
 
   private func serve(_ connection: Connection, isFull: Bool) async throws {
-    let channel = connection.channel
-    let wrapped = try await channel.eventLoop.submit {
-      guard channel.isActive else { throw ChannelError.ioOnClosedChannel }
-      let wrapped = try NIOAsyncChannel<Incoming, HTTPServerResponsePart>(wrappingChannelSynchronously: channel)
-      try channel.syncOptions?.setOption(.autoRead, value: true)
-      return wrapped
-    }.get()
+    let wrapped = try await wrap(connection.channel)
     try await wrapped.executeThenClose { inbound, outbound in
       if isFull {
         let problem = APIProblem(
@@ -141,12 +135,32 @@ public final class StatusServer: Sendable {
             try await write(response, keepAlive: request.keepAlive, to: outbound)
             if !request.keepAlive { return }
           case .events(let events):
-            return try await stream(events, over: channel, to: outbound)
+            return try await stream(events, over: connection.channel, to: outbound)
           }
         }
       }
     }
   }
+
+  /// A channel is handed over before the loop has made it active, and may be gone again before anyone serves it.
+  private func wrap(
+    _ channel: any Channel
+  ) async throws -> NIOAsyncChannel<Incoming, HTTPServerResponsePart> {
+    for _ in 0..<Self.activationTries {
+      let wrapped = try await channel.eventLoop.submit { () -> NIOAsyncChannel<Incoming, HTTPServerResponsePart>? in
+        guard channel.isActive else { return nil }
+        let wrapped = try NIOAsyncChannel<Incoming, HTTPServerResponsePart>(wrappingChannelSynchronously: channel)
+        try channel.syncOptions?.setOption(.autoRead, value: true)
+        return wrapped
+      }.get()
+      if let wrapped { return wrapped }
+      try await channel.eventLoop.scheduleTask(in: .milliseconds(5)) {}.futureResult.get()
+    }
+    channel.close(promise: nil)
+    throw ChannelError.ioOnClosedChannel
+  }
+
+  private static let activationTries = 20
 
   private func write(
     _ response: Response, keepAlive: Bool, to outbound: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
