@@ -103,9 +103,14 @@ extension StatusView {
       effect: "nothing was written; \(record.id) is the record",
       next: canRetry
         ? "\(words(record.value, of: point)) is allowed: twinctl override set \(record.point) \(nearest) "
-          + "--for \(DurationText.exact(nanoseconds: Int64(request.forS * 1e9))) --reason \"\(request.reason)\""
+          + "--for \(typed(request.forS)) --reason \"\(request.reason)\""
         : binding == .mode ? "twinctl mode show" : "twinctl why \(record.point)",
       nearest: canRetry ? nearest : nil)
+  }
+
+  /// As it is typed: `2h`.
+  private func typed(_ seconds: Double) -> String {
+    DurationText.exact(nanoseconds: Int64(seconds * 1e9)).filter { $0 != " " }
   }
 
   func clearOverride(_ id: String, by peer: Peer) async throws(APIProblem) -> API.Written {

@@ -11,6 +11,8 @@ public struct SafetyGuard: Sendable {
   private let positions: [PointIndex: Int]
   /// By envelope: the declared value as the register holds it.
   private let fallbackValues: [Double]
+  /// By envelope: what a check reads of it, without anything that is counted by reference.
+  private let limits: [EnvelopeLimits]
 
   public init(envelopes: [Envelope]) {
     self.envelopes = envelopes
@@ -20,6 +22,7 @@ public struct SafetyGuard: Sendable {
         to: envelope.fallback.value, low: envelope.hard.lowerBound, high: envelope.hard.upperBound)
         ?? envelope.fallback.value
     }
+    limits = envelopes.map(EnvelopeLimits.init)
     positions = Dictionary(envelopes.enumerated().map { ($1.point, $0) }, uniquingKeysWith: { first, _ in first })
     precondition(positions.count == envelopes.count, "a point has one envelope")
   }
@@ -31,30 +34,20 @@ public struct SafetyGuard: Sendable {
   public func check(
     _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode
   ) -> Verdict {
-    // Through spans: an element of an array would be copied, with a count up and down for each thing it refers to.
-    let lent = envelopes.span
-    return judge(
-      asked, isPerson: actor.isPerson, position, lent[position], memory[position], image: image, mode: mode)
-  }
-
-  /// Apart from `check`, so that the envelope is lent to the rules and not copied for each.
-  private func judge(
-    _ asked: Double, isPerson: Bool, _ position: Int, _ envelope: borrowing Envelope, _ memory: EnvelopeMemory,
-    image: borrowing PointImage, mode: Mode
-  ) -> Verdict {
+    let limits = limits[position]
+    let memory = memory[position]
     var judgement = Judgement(
-      person: isPerson, asked: asked, current: image.usable(envelope.point), now: image.now, mode: mode)
-    judgement.authority(envelope, memory)
-    judgement.inputs(envelope, image)
-    judgement.limits(envelope, memory)
-    judgement.wear(envelope, memory)
-    let fallback = fallback(of: envelope, position, image)
-    let end = judgement.end(envelope, memory, fallback: fallback)
+      person: actor.isPerson, asked: asked, current: image.usable(limits.point), now: image.now, mode: mode)
+    judgement.authority(limits, memory)
+    judgement.inputs(limits, envelopes[position].required, envelopes[position].interlocks, image)
+    judgement.bounds(limits, memory)
+    judgement.wear(limits, memory)
+    let fallback = limits.follows ? fallback(of: envelopes[position], position, image) : fallbackValues[position]
+    let end = judgement.end(limits, memory, fallback: fallback)
     return Verdict(
-      envelope: Int32(position), point: envelope.point, asked: asked, disposition: end.disposition, value: end.value,
+      envelope: Int32(position), point: limits.point, asked: asked, disposition: end.disposition, value: end.value,
       binding: end.binding, isExecutable: end.leaves && judgement.executable,
-      leaseNanoseconds: envelope.leaseNanoseconds,
-      revertValue: fallback, trace: judgement.trace)
+      leaseNanoseconds: limits.leaseNanoseconds, revertValue: fallback, trace: judgement.trace)
   }
 
   /// Judges giving a point back to its fallback: allowed in every mode but `observe` and `shadow`, whatever the limits
@@ -100,6 +93,30 @@ public struct SafetyGuard: Sendable {
   }
 }
 
+/// The numbers and choices of an envelope.
+private struct EnvelopeLimits: Sendable {
+  let point: PointIndex
+  let hard: ClosedRange<Double>
+  let rate: RateLimit?
+  let holdNanoseconds: Int64
+  let whenStale: StaleResponse
+  let writesPerDay: Int?
+  let violation: ViolationResponse
+  let leaseNanoseconds: Int64
+  let deadMan: DeadMan
+  let representation: Representation
+  /// Whether the fallback is a rule, not a value alone.
+  let follows: Bool
+
+  init(_ envelope: Envelope) {
+    (point, hard, rate) = (envelope.point, envelope.hard, envelope.rate)
+    (holdNanoseconds, whenStale, writesPerDay) = (envelope.holdNanoseconds, envelope.whenStale, envelope.writesPerDay)
+    (violation, leaseNanoseconds) = (envelope.violation, envelope.leaseNanoseconds)
+    (deadMan, representation) = (envelope.deadMan, envelope.representation)
+    follows = envelope.fallback.follow != nil
+  }
+}
+
 extension Actor {
   var isPerson: Bool { if case .person = self { true } else { false } }
 }
@@ -125,7 +142,7 @@ private struct Judgement {
   mutating func fail(_ rule: Rule) { if refusal == nil { refusal = rule } }
 
   /// Who may write at all.
-  mutating func authority(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
+  mutating func authority(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
     trace.add(.finite, asked.isFinite ? .pass : .fail, value: asked)
     if !asked.isFinite { fail(.finite) }
 
@@ -148,9 +165,11 @@ private struct Judgement {
   }
 
   /// What must be known, and what must be true.
-  mutating func inputs(_ envelope: borrowing Envelope, _ image: borrowing PointImage) {
+  mutating func inputs(
+    _ envelope: EnvelopeLimits, _ required: [RequiredInput], _ interlocks: [Interlock], _ image: borrowing PointImage
+  ) {
     var missing = current == nil ? 1 : 0
-    let required = envelope.required.span
+    let required = required.span
     for index in required.indices {
       let input = required[index]
       guard image.usable(input.point, noOlderThanNanoseconds: input.staleNanoseconds) == nil else { continue }
@@ -160,7 +179,7 @@ private struct Judgement {
     trace.add(.fresh, missing == 0 ? .pass : .unknown, value: Double(missing), limit: 0, margin: -Double(missing))
     if missing > 0 { fail(.fresh) }
 
-    let interlocks = envelope.interlocks.span
+    let interlocks = interlocks.span
     for index in interlocks.indices {
       let truth = interlocks[index].condition.value(
         over: image, noOlderThanNanoseconds: interlocks[index].staleNanoseconds)
@@ -176,7 +195,7 @@ private struct Judgement {
   }
 
   /// Where the value may lie now, and which value that makes of the wish.
-  mutating func limits(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
+  mutating func bounds(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
     (low, high) = (envelope.hard.lowerBound, envelope.hard.upperBound)
     let outside = asked < low || asked > high || asked.isNaN
     let nearest = asked < low || asked.isNaN ? low : asked > high ? high : (asked - low < high - asked ? low : high)
@@ -213,7 +232,7 @@ private struct Judgement {
     value != nil && current == value && !(memory.isPending && memory.written != value)
   }
 
-  private mutating func rest(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
+  private mutating func rest(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
     guard envelope.holdNanoseconds > 0, let changedAt = memory.changedAt else {
       trace.add(.hold, .idle)
       return
@@ -226,7 +245,7 @@ private struct Judgement {
     if waits { fail(.hold) }
   }
 
-  private mutating func slew(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
+  private mutating func slew(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
     guard let rate = envelope.rate else {
       trace.add(.rate, .idle)
       return
@@ -259,7 +278,7 @@ private struct Judgement {
   }
 
   /// Whether the register can bear another write.
-  mutating func wear(_ envelope: borrowing Envelope, _ memory: EnvelopeMemory) {
+  mutating func wear(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
     guard let writesPerDay = envelope.writesPerDay else {
       trace.add(.budget, .idle)
       return
@@ -272,7 +291,7 @@ private struct Judgement {
 
   /// What comes of it all.
   func end(
-    _ envelope: borrowing Envelope, _ memory: EnvelopeMemory, fallback: Double
+    _ envelope: EnvelopeLimits, _ memory: EnvelopeMemory, fallback: Double
   ) -> (disposition: Verdict.Disposition, value: Double, binding: Rule?, leaves: Bool) {
     let refused = value.isNaN ? current ?? fallback : value
     if let refusal {

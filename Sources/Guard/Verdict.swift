@@ -48,25 +48,31 @@ public enum Rule: UInt8, Sendable, CaseIterable {
 /// One rule's answer: what was seen, what it was held against, and how much room was left.
 public struct RuleResult: Sendable, Equatable {
   public enum Outcome: UInt8, Sendable {
+    /// The rule does not concern this envelope or this wish.
+    case idle
     case pass
     /// The wish was moved to the limit.
     case clamped
     case fail
     /// An input was missing: as `fail`.
     case unknown
-    /// The rule does not concern this envelope or this wish.
-    case idle
   }
 
   public var rule: Rule
   /// Which interlock or required input.
   public var index: UInt8
   public var outcome: Outcome
+  // No gap between the fields: an empty trace is then zeros throughout, and made as such.
+  private var filler: UInt8 = 0
+  /// The room left, negative when broken; in the unit of `value`. Single precision: it is for people and for order.
+  public var margin: Float
   public var value: Double
   public var limit: Double
 
-  /// The room left, negative when broken; in the unit of `value`. Single precision: it is for people and for order.
-  public var margin: Float
+  init(rule: Rule, index: UInt8, outcome: Outcome, value: Double, limit: Double, margin: Float) {
+    (self.rule, self.index, self.outcome) = (rule, index, outcome)
+    (self.value, self.limit, self.margin) = (value, limit, margin)
+  }
 
   static let empty = RuleResult(rule: .finite, index: 0, outcome: .idle, value: 0, limit: 0, margin: 0)
 }
@@ -142,6 +148,8 @@ public struct Verdict: Sendable, Equatable {
   public let revertValue: Double
   public let trace: RuleTrace
 
+  // Inlined, so that the trace is moved once.
+  @inline(__always)
   init(
     envelope: Int32, point: PointIndex, asked: Double, disposition: Disposition, value: Double, binding: Rule?,
     isExecutable: Bool, leaseNanoseconds: Int64, revertValue: Double, trace: RuleTrace
