@@ -5,6 +5,9 @@ import TwinCore
 
 @testable import StatusAPI
 
+/// How long a client waits: the server's requests share the pool with suites that compute for many seconds.
+let patienceMs = 60_000
+
 /// A directory of its own under /tmp, removed at the end.
 func withDirectory<Result>(_ body: (String) async throws -> Result) async throws -> Result {
   var template = Array("/tmp/twind-test-XXXXXX".utf8CString)
@@ -59,7 +62,7 @@ func withServer(
 @concurrent private func blocking(_ body: @Sendable () throws -> Void) async throws { try body() }
 
 /// Sends the text as it is and gives back all that comes until the server closes.
-func raw(_ path: String, _ text: String, timeoutMs: Int = 10_000) throws -> String {
+func raw(_ path: String, _ text: String, timeoutMs: Int = patienceMs) throws -> String {
   let socket = try ClientSocket(path, timeoutMs: timeoutMs)
   try socket.send(Array(text.utf8))
   return try drain(socket)

@@ -12,7 +12,7 @@ struct ServerTests {
   @Test("answers every read")
   func reads() async throws {
     try await withServer { path throws in
-      let client = StatusClient(socketPath: path)
+      let client = StatusClient(socketPath: path, timeoutMs: patienceMs)
       let status = try client.get("/v1/status", as: API.Status.self)
       #expect(status.document.site == "lyon-01")
       #expect(status.document.utcOffsetS == 3600)
@@ -122,8 +122,8 @@ struct ServerTests {
     limits.connections = 2
     try await withServer(limits: limits) { path throws in
       do {
-        let first = try ClientSocket(path, timeoutMs: 5000)
-        let second = try ClientSocket(path, timeoutMs: 5000)
+        let first = try ClientSocket(path, timeoutMs: patienceMs)
+        let second = try ClientSocket(path, timeoutMs: patienceMs)
         for _ in 0..<2 {
           try first.send(Array("GET /v1/meta HTTP/1.1\r\nHost: twind\r\n\r\n".utf8))
           #expect(!(try first.receive()).isEmpty)
@@ -136,7 +136,7 @@ struct ServerTests {
       var last: APIProblem?
       for _ in 0..<100 {
         do throws(APIProblem) {
-          _ = try StatusClient(socketPath: path).get("/v1/meta", as: API.Meta.self)
+          _ = try StatusClient(socketPath: path, timeoutMs: patienceMs).get("/v1/meta", as: API.Meta.self)
           last = nil
           break
         } catch {
@@ -152,7 +152,7 @@ struct ServerTests {
   func refusal() async throws {
     try await withServer { path throws in
       let error = #expect(throws: APIProblem.self) {
-        try StatusClient(socketPath: path).send(
+        try StatusClient(socketPath: path, timeoutMs: patienceMs).send(
           "PUT", "/v1/overrides/\(StubSource.point)",
           body: API.OverrideRequest(value: 4, forS: 7200, reason: "hot spot"),
           as: API.Written.self)
@@ -173,7 +173,7 @@ struct ServerTests {
     try await withServer(source) { path throws in
       let reason = reason == "500 bytes and one more" ? String(repeating: "x", count: 501) : reason
       let error = #expect(throws: APIProblem.self) {
-        try StatusClient(socketPath: path).send(
+        try StatusClient(socketPath: path, timeoutMs: patienceMs).send(
           "PUT", "/v1/overrides/\(StubSource.point)", body: API.OverrideRequest(value: 6, forS: forS, reason: reason),
           as: API.Written.self)
       }
@@ -186,7 +186,7 @@ struct ServerTests {
   func idempotency() async throws {
     let source = StubSource()
     try await withServer(source) { path throws in
-      let client = StatusClient(socketPath: path)
+      let client = StatusClient(socketPath: path, timeoutMs: patienceMs)
       func put(_ key: String?, _ value: Double) throws -> String {
         try client.send(
           "PUT", "/v1/overrides/\(StubSource.point)", body: API.OverrideRequest(value: value, forS: 60, reason: "test"),
@@ -209,7 +209,7 @@ struct ServerTests {
     var limits = StatusServer.Limits()
     limits.heartbeatSeconds = 1
     try await withServer(source, limits: limits) { path throws in
-      let client = StatusClient(socketPath: path)
+      let client = StatusClient(socketPath: path, timeoutMs: patienceMs)
       func publish(_ text: String) -> UInt64 {
         source.hub.publish(API.Event(kind: "value", at: StubSource.at, point: StubSource.point, text: text))
       }
@@ -235,7 +235,7 @@ struct ServerTests {
   func slowWatcher() async throws {
     let source = StubSource()
     try await withServer(source) { path throws in
-      let socket = try ClientSocket(path, timeoutMs: 20_000)
+      let socket = try ClientSocket(path, timeoutMs: patienceMs)
       try socket.send(Array("GET /v1/events HTTP/1.1\r\nHost: twind\r\n\r\n".utf8))
       var reader = ResponseReader()
       let head = try reader.head(from: socket)
@@ -268,7 +268,7 @@ struct ServerTests {
           group.addTask { try await server.run { ready.finish() } }
           for await _ in listening {}
           for _ in 0..<20 {
-            let socket = try ClientSocket(path, timeoutMs: 5000)
+            let socket = try ClientSocket(path, timeoutMs: patienceMs)
             try socket.send(Array("GET /v1/meta HTTP/1.1\r\nHost: twind\r\n\r\n".utf8))
           }
           group.cancelAll()
@@ -288,7 +288,7 @@ struct ServerTests {
       try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await server.run { ready.finish() } }
         for await _ in listening {}
-        let socket = try ClientSocket(path, timeoutMs: 5000)
+        let socket = try ClientSocket(path, timeoutMs: patienceMs)
         try socket.send(Array("GET /v1/events HTTP/1.1\r\nHost: twind\r\n\r\n".utf8))
         // The first bytes of the answer say that the stream stands.
         #expect(!(try socket.receive()).isEmpty)
@@ -331,7 +331,9 @@ struct SocketFileTests {
     try await withServer { path throws in
       let error = #expect(throws: APIProblem.self) { try BoundSocket.open(path) }
       #expect(error?.code == "api.socket_in_use")
-      #expect(try StatusClient(socketPath: path).get("/v1/meta", as: API.Meta.self).data.site == "lyon-01")
+      #expect(
+        try StatusClient(socketPath: path, timeoutMs: patienceMs).get("/v1/meta", as: API.Meta.self).data.site
+          == "lyon-01")
     }
   }
 
@@ -352,12 +354,12 @@ struct SocketFileTests {
       close(dead.socket)
       // As after a kill: the file stays, the lock goes with the process. The lock's descriptor is the next one here.
       let error = #expect(throws: APIProblem.self) {
-        try StatusClient(socketPath: path).get("/v1/meta", as: API.Meta.self)
+        try StatusClient(socketPath: path, timeoutMs: patienceMs).get("/v1/meta", as: API.Meta.self)
       }
       #expect(error?.code == "api.crashed")
       unsafe unlink(path + ".lock")
       try await withServer(at: path) { path throws in
-        _ = try StatusClient(socketPath: path).get("/v1/meta", as: API.Meta.self)
+        _ = try StatusClient(socketPath: path, timeoutMs: patienceMs).get("/v1/meta", as: API.Meta.self)
       }
       dead.release()
     }
