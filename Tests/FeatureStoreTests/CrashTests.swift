@@ -4,6 +4,9 @@ import TwinCore
 
 @testable import FeatureStore
 
+/// Which tier runs: `make test-long` sets TWIND_TEST_LONG.
+private let isLong = unsafe getenv("TWIND_TEST_LONG") != nil
+
 @Suite("After a crash a store") struct CrashTests {
   /// What tick `number` of this suite holds, whoever writes it.
   static func bytes(_ number: Int64) -> [UInt8] {
@@ -59,13 +62,13 @@ import TwinCore
     return last
   }
 
-  @Test("has every acknowledged row, killed at any moment", .timeLimit(.minutes(5)))
+  @Test("has every acknowledged row, killed at any moment", .timeLimit(.minutes(30)))
   func killed() async throws {
     let site = Site()
     let seed = UInt64.random(in: 0...UInt64(Int64.max))
     var random = Seeded(seed)
     var (acknowledged, present): (Int64, Int64) = (0, 0)
-    for round in 0..<20 {
+    for round in 0..<(isLong ? 200 : 20) {
       let delayUs = UInt32.random(in: 1...60_000, using: &random)
       await #expect(processExitsWith: .signal(SIGKILL)) { [path = site.path as String, delayUs = delayUs as UInt32] in
         let store = try SiteStore(directory: path)
@@ -99,7 +102,7 @@ import TwinCore
     for _ in 0..<60 { _ = try Self.advance(store) }
     let (file, log) = (try contents(site.path + "/site.db"), try contents(site.path + "/site.db-wal"))
     var lasts: [(length: Int, tick: Int64)] = []
-    for _ in 0..<25 {
+    for _ in 0..<(isLong ? 500 : 25) {
       let length = Int.random(in: 0...log.count, using: &random)
       let copy = Site()
       let spoiled = (0..<Int.random(in: 0...3000, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
