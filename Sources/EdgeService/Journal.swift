@@ -45,7 +45,6 @@ final class Journal: Sendable {
     var holders: [String: DecisionID] = [:]
     var facts: [(String, [UInt8])] = []
     var dropped = 0
-    var lastFault: StoreError?
     var lastCommitAt: Uptime?
   }
 

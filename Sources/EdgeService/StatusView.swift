@@ -26,7 +26,7 @@ struct StatusView: StatusSource {
   let hub: EventHub
   let startedAt: Instant
 
-  static let version = "0.1.0"
+  static let version = API.release
   /// A write that takes longer is answered as pending.
   static let answerNanoseconds: Int64 = 10_000_000_000
 
@@ -57,8 +57,9 @@ struct StatusView: StatusSource {
       } else {
         "well"
       }
-    let last = try await ask { (store) throws(StoreError) in try store.decisions(limit: 1).first }
-    let stats = try await ask { (store) throws(StoreError) in try store.stats() }
+    let (last, stats) = try await ask { (store) throws(StoreError) in
+      (try store.decisions(limit: 1).first, try store.stats())
+    }
     let siteNow = siteClock.instant
     return API.Status(
       site: site.info.id, state: state, mode: glance.mode.name, modeCeiling: site.ceiling.name,

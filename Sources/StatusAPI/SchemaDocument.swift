@@ -7,6 +7,8 @@ public import TwinCore
 /// with a quality, never 0.
 public enum API {
   public static let version = "twind/v1"
+  /// Of the programs: daemon and client are released together.
+  public static let release = "0.1.0"
 
   /// What every answer carries about the site beside its data.
   public struct Header: Sendable, Equatable {

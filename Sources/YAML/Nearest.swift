@@ -1,3 +1,5 @@
+import TwinCore
+
 /// Longest name that is compared, in characters; the cost grows with the square.
 private let comparedCharactersMax = 64
 
@@ -19,21 +21,4 @@ public func nearest(to name: String, among candidates: some Sequence<String>) ->
     best = (distance, candidate)
   }
   return best?.name
-}
-
-/// Optimal string alignment distance.
-private func editDistance(_ a: [Character], _ b: [Character]) -> Int {
-  var older = [Int](repeating: 0, count: b.count + 1)
-  var previous = Array(0...b.count)
-  var current = previous
-  for i in a.indices {
-    current[0] = i + 1
-    for j in b.indices {
-      var cost = min(previous[j + 1] + 1, current[j] + 1, previous[j] + (a[i] == b[j] ? 0 : 1))
-      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, older[j - 1] + 1) }
-      current[j + 1] = cost
-    }
-    (older, previous, current) = (previous, current, older)
-  }
-  return previous[b.count]
 }

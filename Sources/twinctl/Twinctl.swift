@@ -19,7 +19,7 @@ struct Twinctl: ParsableCommand {
       ExplainCommand.self,
     ])
 
-  static let release = "0.1.0"
+  static let release = API.release
 
   /// As ArgumentParser's own, but under `-o json` a usage error is a document too.
   static func main() {
