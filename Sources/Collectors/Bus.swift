@@ -57,8 +57,10 @@ public actor Bus {
 
     init(_ group: PollGroup, device: DeviceState, textNames: [String]) {
       (self.group, self.device) = (group, device)
-      decoder = GroupDecoder(points: device.device.points, names: group.points, textNames: textNames)
-      plan = ReadPlan(pieces: decoder.pieces, bonds: decoder.bonds)
+      let decoder = GroupDecoder(points: device.device.points, names: group.points, textNames: textNames)
+      let first = group.first.flatMap { group.points.firstIndex(of: $0) }.map { decoder.piece(ofColumn: $0) }
+      self.decoder = decoder
+      plan = ReadPlan(pieces: decoder.pieces, bonds: decoder.bonds, first: first)
     }
 
     var periodNanoseconds: Int64 { Int64(group.everyMs) * 1_000_000 }

@@ -8,27 +8,36 @@ public struct PollGroup: Hashable, Sendable {
   /// Names within the device, in profile order: the frame's columns. Text points are read too, but have no column.
   public var points: [String]
   public var everyMs: Int
+  /// The point whose registers each poll reads before the others.
+  public var first: String?
 
-  public init(number: Int32, device: String, points: [String], everyMs: Int) {
+  public init(number: Int32, device: String, points: [String], everyMs: Int, first: String? = nil) {
     (self.number, self.device, self.points, self.everyMs) = (number, device, points, everyMs)
+    self.first = first
   }
 }
 
-/// Which groups a set of devices makes: by device as listed, then by period, shortest first.
+/// Which groups a set of devices makes: by device as listed, then by period, shortest first, then by what may
+/// become of the values.
 public struct CollectorConfiguration: Sendable {
   public let devices: [Device]
   public let groups: [PollGroup]
 
-  public init(_ devices: [Device]) {
+  /// `counter` (`DEVICE.POINT`) is the step counter of a device that owns the time. It is read before what it counts: a
+  /// device that moves on during a poll then shows new values under the old count, and the next poll tells of the step;
+  /// the other way round, old values would pass for those of the new step.
+  public init(_ devices: [Device], counter: String? = nil) {
     self.devices = devices
     var groups: [PollGroup] = []
     for device in devices {
       let columns = device.points.filter { !$0.isText }
-      for period in Set(columns.map(\.everyMs)).sorted() {
+      // What may leave and what may not are never of one frame: a stored body goes as a whole or not at all.
+      for kind in Set(columns.map(GroupKind.init)).sorted() {
+        let points = columns.filter { GroupKind($0) == kind }.map(\.name)
         groups.append(
           PollGroup(
-            number: Int32(groups.count), device: device.id,
-            points: columns.filter { $0.everyMs == period }.map(\.name), everyMs: max(period, 1)))
+            number: Int32(groups.count), device: device.id, points: points, everyMs: max(kind.everyMs, 1),
+            first: points.first { "\(device.id).\($0)" == counter }))
       }
     }
     self.groups = groups
@@ -42,7 +51,8 @@ public struct CollectorConfiguration: Sendable {
     let place = device.map { "\($0.link.text) unit \($0.unit)" } ?? ""
     return FrameLayout(
       group: group.number, points: points.map { "\(group.device).\($0.name)" },
-      scales: points.map { $0.type.isInteger ? $0.scale : 0 }, units: points.map(\.unit),
+      scales: points.map { $0.type.isInteger && $0.offset == 0 && $0.scaleFrom == nil ? $0.scale : 0 },
+      units: points.map(\.unit),
       variances: points.map { $0.accuracy * $0.accuracy },
       provenance: points.map { "\(place) \($0.table.rawValue) \($0.reference)+\($0.type.registers)" })
   }
@@ -56,6 +66,22 @@ public struct CollectorConfiguration: Sendable {
       members[device.link, default: []].append(device)
     }
     return order.map { ($0, members[$0] ?? []) }
+  }
+}
+
+/// What the points of a group have in common.
+private struct GroupKind: Hashable, Comparable {
+  var everyMs: Int
+  var export: DataPolicy.Export
+  var keepNanoseconds: Int64
+
+  init(_ point: RegisterPoint) {
+    (everyMs, export) = (point.everyMs, point.data.export)
+    keepNanoseconds = point.data.keepNanoseconds ?? .max
+  }
+
+  static func < (a: GroupKind, b: GroupKind) -> Bool {
+    (a.everyMs, a.export, a.keepNanoseconds) < (b.everyMs, b.export, b.keepNanoseconds)
   }
 }
 

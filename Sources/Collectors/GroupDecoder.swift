@@ -66,6 +66,8 @@ struct GroupDecoder {
     powers = Array(repeating: nil, count: pieces.count)
   }
 
+  func piece(ofColumn column: Int) -> Int { columns[column].piece }
+
   mutating func begin() {
     requestNumber = 0
     for index in stamps.indices { stamps[index] = Stamp.failed }

@@ -39,6 +39,8 @@ struct ReadPlan: Sendable {
 
   let pieces: [Piece]
   let bonds: [(Int, Int)]
+  /// The piece whose request goes out before the others.
+  let first: Int?
   /// What the next poll sends.
   private(set) var requests: [ReadRequest] = []
   /// Per piece: in no request, because it is known to be illegal.
@@ -54,8 +56,8 @@ struct ReadPlan: Sendable {
   private var hasLearned = false
   private var pollsOpen = 0
 
-  init(pieces: [Piece], bonds: [(Int, Int)]) {
-    (self.pieces, self.bonds) = (pieces, bonds)
+  init(pieces: [Piece], bonds: [(Int, Int)], first: Int? = nil) {
+    (self.pieces, self.bonds, self.first) = (pieces, bonds, first)
     isExcluded = Array(repeating: false, count: pieces.count)
   }
 
@@ -89,6 +91,9 @@ struct ReadPlan: Sendable {
   /// Starts a poll.
   mutating func begin() {
     queue = requests.reversed()
+    if let first, let place = queue.firstIndex(where: { $0.pieces.contains(first) }) {
+      queue.append(queue.remove(at: place))
+    }
     kept.removeAll(keepingCapacity: true)
     extra = 0
   }

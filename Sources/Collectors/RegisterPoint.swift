@@ -1,3 +1,5 @@
+public import TwinCore
+
 /// The four address spaces of the Modbus data model (MODBUS Application Protocol V1.1b3 §4.3).
 public enum RegisterTable: String, Sendable, CaseIterable {
   case coil, discrete, input, holding
@@ -140,18 +142,19 @@ public struct RegisterPoint: Hashable, Sendable {
   public var accuracy: Double
   /// Present where the point may be written.
   public var write: WriteProfile?
+  public var data: DataPolicy
 
   public init(
     name: String, table: RegisterTable, address: Int, type: RegisterType, order: RegisterOrder = RegisterOrder(),
     scale: Double = 1, offset: Double = 0, scaleFrom: String? = nil, unit: String = "1",
     range: ClosedRange<Double>? = nil,
     sentinels: [UInt64] = [], symbols: [Int: String] = [:], everyMs: Int = 1000, accuracy: Double = 0,
-    write: WriteProfile? = nil
+    write: WriteProfile? = nil, data: DataPolicy = DataPolicy()
   ) {
     (self.name, self.table, self.address, self.type, self.order) = (name, table, address, type, order)
     (self.scale, self.offset, self.scaleFrom, self.unit) = (scale, offset, scaleFrom, unit)
     (self.range, self.sentinels, self.symbols) = (range, sentinels, symbols)
-    (self.everyMs, self.accuracy, self.write) = (everyMs, accuracy, write)
+    (self.everyMs, self.accuracy, self.write, self.data) = (everyMs, accuracy, write, data)
   }
 
   /// The address as vendors' manuals number it: 1-based, with the table's leading digit (40001 is holding register 0).

@@ -1,4 +1,5 @@
 import Actuation
+import Collectors
 import FeatureStore
 import Guard
 import Seams
@@ -65,6 +66,7 @@ actor ControlLoop {
   private(set) var ticks: Int64 = 0
   private(set) var slowestNanoseconds: Int64 = 0
   private var writer = CanonicalWriter(reservingBytes: 4096)
+  private var grid = TimeGrid()
 
   /// A write is worth nothing when its receipt is later than this.
   static let orderNanoseconds: Int64 = 5_000_000_000
@@ -131,8 +133,14 @@ actor ControlLoop {
 
   private func number(_ content: Inbox.Content) -> Tick {
     let instant = wiring.siteClock.instant
+    // By group, each group's in order of arrival: the store needs no number for each then.
     var frames = content.frames
+    if !zip(frames, frames.dropFirst()).allSatisfy({ $0.group <= $1.group }) {
+      frames = frames.enumerated().sorted { ($0.element.group, $0.offset) < ($1.element.group, $1.offset) }
+        .map(\.element)
+    }
     for index in frames.indices {
+      if wiring.deviceClock == nil { grid.place(&frames[index]) }
       frames[index].sequence = nextFrame
       frames[index].observed = instant
       // As the store gives them back: where there is no value, no bits of one.

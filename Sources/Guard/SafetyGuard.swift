@@ -34,20 +34,31 @@ public struct SafetyGuard: Sendable {
   public func check(
     _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode
   ) -> Verdict {
+    var verdict = Verdict.none
+    check(asked, by: actor, envelope: position, image: image, mode: mode, into: &verdict)
+    return verdict
+  }
+
+  /// As the other, in a verdict that is used again: a trace is written where it stays.
+  public func check(
+    _ asked: Double, by actor: Actor, envelope position: Int, image: borrowing PointImage, mode: Mode,
+    into verdict: inout Verdict
+  ) {
     let limits = limits[position]
     let memory = memory[position]
+    verdict.trace.clear()
     var judgement = Judgement(
       person: actor.isPerson, asked: asked, current: image.usable(limits.point), now: image.now, mode: mode)
-    judgement.authority(limits, memory)
-    judgement.inputs(limits, envelopes[position].required, envelopes[position].interlocks, image)
-    judgement.bounds(limits, memory)
-    judgement.wear(limits, memory)
+    judgement.authority(limits, memory, &verdict.trace)
+    judgement.inputs(limits, envelopes[position].required, envelopes[position].interlocks, image, &verdict.trace)
+    judgement.bounds(limits, memory, &verdict.trace)
+    judgement.wear(limits, memory, &verdict.trace)
     let fallback = limits.follows ? fallback(of: envelopes[position], position, image) : fallbackValues[position]
     let end = judgement.end(limits, memory, fallback: fallback)
-    return Verdict(
-      envelope: Int32(position), point: limits.point, asked: asked, disposition: end.disposition, value: end.value,
-      binding: end.binding, isExecutable: end.leaves && judgement.executable,
-      leaseNanoseconds: limits.leaseNanoseconds, revertValue: fallback, trace: judgement.trace)
+    (verdict.envelope, verdict.point, verdict.asked) = (Int32(position), limits.point, asked)
+    (verdict.disposition, verdict.value, verdict.binding) = (end.disposition, end.value, end.binding)
+    verdict.isExecutable = end.leaves && judgement.executable
+    (verdict.leaseNanoseconds, verdict.revertValue) = (limits.leaseNanoseconds, fallback)
   }
 
   /// Judges giving a point back to its fallback: allowed in every mode but `observe` and `shadow`, whatever the limits
@@ -128,7 +139,6 @@ private struct Judgement {
   let current: Double?
   let now: Uptime
   let mode: Mode
-  var trace = RuleTrace()
   var executable = true
   var refusal: Rule?
   var reverts = false
@@ -142,7 +152,7 @@ private struct Judgement {
   mutating func fail(_ rule: Rule) { if refusal == nil { refusal = rule } }
 
   /// Who may write at all.
-  mutating func authority(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
+  mutating func authority(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory, _ trace: inout RuleTrace) {
     trace.add(.finite, asked.isFinite ? .pass : .fail, value: asked)
     if !asked.isFinite { fail(.finite) }
 
@@ -166,7 +176,8 @@ private struct Judgement {
 
   /// What must be known, and what must be true.
   mutating func inputs(
-    _ envelope: EnvelopeLimits, _ required: [RequiredInput], _ interlocks: [Interlock], _ image: borrowing PointImage
+    _ envelope: EnvelopeLimits, _ required: [RequiredInput], _ interlocks: [Interlock], _ image: borrowing PointImage,
+    _ trace: inout RuleTrace
   ) {
     var missing = current == nil ? 1 : 0
     let required = required.span
@@ -195,7 +206,7 @@ private struct Judgement {
   }
 
   /// Where the value may lie now, and which value that makes of the wish.
-  mutating func bounds(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
+  mutating func bounds(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory, _ trace: inout RuleTrace) {
     (low, high) = (envelope.hard.lowerBound, envelope.hard.upperBound)
     let outside = asked < low || asked > high || asked.isNaN
     let nearest = asked < low || asked.isNaN ? low : asked > high ? high : (asked - low < high - asked ? low : high)
@@ -211,8 +222,8 @@ private struct Judgement {
     let wish = envelope.representation.nearest(to: asked, low: low, high: high)
     // A wish beyond the range is kept at the limit only where it would be clamped there.
     isKeep = wish != nil && shows(wish, memory) && (!outside || (!person && envelope.violation == .clamp))
-    rest(envelope, memory)
-    slew(envelope, memory)
+    rest(envelope, memory, &trace)
+    slew(envelope, memory, &trace)
 
     // Rounding is monotone: where the register's nearest value lies within the narrower limits it is the nearest there
     // too.
@@ -232,7 +243,7 @@ private struct Judgement {
     value != nil && current == value && !(memory.isPending && memory.written != value)
   }
 
-  private mutating func rest(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
+  private mutating func rest(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory, _ trace: inout RuleTrace) {
     guard envelope.holdNanoseconds > 0, let changedAt = memory.changedAt else {
       trace.add(.hold, .idle)
       return
@@ -245,7 +256,7 @@ private struct Judgement {
     if waits { fail(.hold) }
   }
 
-  private mutating func slew(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
+  private mutating func slew(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory, _ trace: inout RuleTrace) {
     guard let rate = envelope.rate else {
       trace.add(.rate, .idle)
       return
@@ -278,7 +289,7 @@ private struct Judgement {
   }
 
   /// Whether the register can bear another write.
-  mutating func wear(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory) {
+  mutating func wear(_ envelope: EnvelopeLimits, _ memory: EnvelopeMemory, _ trace: inout RuleTrace) {
     guard let writesPerDay = envelope.writesPerDay else {
       trace.add(.budget, .idle)
       return

@@ -84,6 +84,9 @@ public struct RuleTrace: Sendable, Equatable {
 
   public init() {}
 
+  /// Results beyond `count` are never looked at, so none is wiped.
+  mutating func clear() { count = 0 }
+
   public subscript(position: Int) -> RuleResult {
     precondition(position < count, "rule \(position) of \(count)")
     return results[position]
@@ -132,21 +135,21 @@ public struct Verdict: Sendable, Equatable {
     }
   }
 
-  public let envelope: Int32
-  public let point: PointIndex
-  public let asked: Double
-  public let disposition: Disposition
+  public internal(set) var envelope: Int32
+  public internal(set) var point: PointIndex
+  public internal(set) var asked: Double
+  public internal(set) var disposition: Disposition
   /// What will be written, or is kept. With `refuse`: the nearest value that the range and rate would allow.
-  public let value: Double
+  public internal(set) var value: Double
   /// The rule that decided, where one did.
-  public let binding: Rule?
+  public internal(set) var binding: Rule?
   /// Whether the mode lets it leave. A verdict of shadow mode shows what `auto` would do, and never leaves.
-  public let isExecutable: Bool
+  public internal(set) var isExecutable: Bool
   /// How long it holds without renewal.
-  public let leaseNanoseconds: Int64
+  public internal(set) var leaseNanoseconds: Int64
   /// What is written when the lease lapses.
-  public let revertValue: Double
-  public let trace: RuleTrace
+  public internal(set) var revertValue: Double
+  public internal(set) var trace: RuleTrace
 
   // Inlined, so that the trace is moved once.
   @inline(__always)
@@ -158,6 +161,13 @@ public struct Verdict: Sendable, Equatable {
     (self.value, self.binding, self.isExecutable) = (value, binding, isExecutable)
     (self.leaseNanoseconds, self.revertValue, self.trace) = (leaseNanoseconds, revertValue, trace)
   }
+}
+
+extension Verdict {
+  /// Says no to everything: what a verdict that is used again begins as.
+  public static let none = Verdict(
+    envelope: -1, point: PointIndex(0), asked: .nan, disposition: .refuse, value: .nan, binding: nil,
+    isExecutable: false, leaseNanoseconds: 0, revertValue: .nan, trace: RuleTrace())
 }
 
 /// Leave to write one value once, and to give it back. Spent by writing; it cannot be copied, kept or made elsewhere.

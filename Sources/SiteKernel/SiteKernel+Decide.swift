@@ -5,13 +5,15 @@ import TwinCore
 extension SiteKernel {
   /// Puts a wish before the guard and records what comes of it.
   mutating func decide(
-    _ proposal: Proposal, at date: CivilDate, request: Int64?, reason: String, _ tick: Tick, _ outcome: inout Outcome
+    _ proposal: Proposal, at date: CivilDate, request: Int64?, reason: String, _ tick: Tick, _ outcome: inout Outcome,
+    _ verdict: inout Verdict
   ) {
     guard let position = safety.position(of: proposal.point) else {
       if let request { outcome.answers.append(Answer(request: request, kind: .noEnvelope)) }
       return
     }
-    let verdict = safety.check(proposal.value, by: proposal.actor, envelope: position, image: image, mode: mode)
+    safety.check(
+      proposal.value, by: proposal.actor, envelope: position, image: image, mode: mode, into: &verdict)
     record(verdict, of: proposal, at: date, request: request, reason: reason, &outcome)
   }
 

@@ -73,8 +73,9 @@ public struct SiteKernel: Sendable {
     renewHolds(tick, &outcome)
     proposals.removeAll(keepingCapacity: true)
     router.propose(over: image, at: date, into: &proposals)
-    for proposal in proposals {
-      decide(proposal, at: date, request: nil, reason: "", tick, &outcome)
+    if !proposals.isEmpty {
+      var verdict = Verdict.none
+      for proposal in proposals { decide(proposal, at: date, request: nil, reason: "", tick, &outcome, &verdict) }
     }
     alarms.evaluate(over: image, at: tick.instant, into: &outcome.alarms)
     close(tick, &outcome)

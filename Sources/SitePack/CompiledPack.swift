@@ -25,7 +25,7 @@ extension Pack {
         code: "pack.wrong_timezone", message: "the rules are of \(timeZone.name), the pack names \(site.timeZone)",
         remedy: "load the rules of \(site.timeZone)")
     }
-    let collector = CollectorConfiguration(devices)
+    let collector = CollectorConfiguration(devices, counter: site.time?.counter)
     let layouts = collector.groups.map { collector.layout($0) }
     let positions = Dictionary(points.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
     let groups = layouts.map { layout in

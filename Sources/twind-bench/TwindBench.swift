@@ -59,10 +59,11 @@ struct TwindBench {
     let checks = 200_000
     var sum = 0.0
     var rules = 0
+    var verdict = Verdict.none
     let spent = Spent.leastOf(7) {
       for number in 0..<checks {
         let asked = Double(900 + number & 255)
-        let verdict = safety.check(asked, by: .policy(0), envelope: 0, image: image, mode: .auto)
+        safety.check(asked, by: .policy(0), envelope: 0, image: image, mode: .auto, into: &verdict)
         sum += verdict.value
         rules += verdict.trace.count
       }

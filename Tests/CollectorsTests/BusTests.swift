@@ -52,6 +52,20 @@ struct BusTests {
     #expect(fake.requests.count == 1 + 2 * frames.list.count)
   }
 
+  @Test("a device that moves on between two requests: a step's count never stands beside older values")
+  func counterFirst() async {
+    let fake = FakeDevice(JumpingClock(seconds: 10))
+    fake.change { $0.counting = [0, 200] }
+    let frames = Frames()
+    let points = registers(0..<1) + registers(200..<201)
+    let bus = makeBus(
+      [device(points)], link: fake.link(), clock: fake.clock, frames: frames, counter: "meter.r200")
+    let clock = fake.clock
+    await run(bus) { clock.isOver }
+    #expect(fake.requests.count == 2 * frames.list.count, "two requests a poll, or nothing is shown")
+    #expect(frames.list.count >= 9 && frames.list.allSatisfy { $0.values[0] > $0.values[1] })
+  }
+
   @Test("a hole is tried again after an hour and found filled")
   func reprobe() async {
     let fake = FakeDevice(JumpingClock(seconds: 4000))

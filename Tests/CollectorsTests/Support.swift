@@ -51,6 +51,8 @@ final class FakeDevice: Sendable {
   struct State {
     var holding = [UInt16](repeating: 0, count: 20_000)
     var holes: Set<Int> = []
+    /// Count up after every request.
+    var counting: [Int] = []
     var registersMax = 125
     var silentUnits: Set<UInt8> = []
     /// Answers with this exception instead, per unit.
@@ -82,6 +84,7 @@ final class FakeDevice: Sendable {
     clock.spend(transactionNanoseconds)
     if blocksMicroseconds > 0 { usleep(blocksMicroseconds) }
     let answer: [UInt8]? = state.withLock { state in
+      defer { for register in state.counting { state.holding[register] += 1 } }
       state.requests.append((unit, pdu, clock.uptime))
       if state.silentUnits.contains(unit) { return nil }
       let (start, count) = (Int(pdu[1]) << 8 | Int(pdu[2]), pdu[0] == 6 ? 1 : Int(pdu[3]) << 8 | Int(pdu[4]))
@@ -191,10 +194,11 @@ func device(
 func makeBus(
   _ devices: [Device], link: sending any DeviceLink, clock: any SiteClock = SystemClock(),
   policy: WritePolicy = .allowed,
-  frames: Frames, facts: [String: [UInt8]] = [:]
+  frames: Frames, facts: [String: [UInt8]] = [:], counter: String? = nil
 ) -> Bus {
   Bus(
-    address: devices[0].link, devices: devices, groups: CollectorConfiguration(devices).groups, link: link,
+    address: devices[0].link, devices: devices, groups: CollectorConfiguration(devices, counter: counter).groups,
+    link: link,
     clock: clock,
     policy: policy, seed: 7, facts: facts, remember: { frames.remember($0, $1) }, deliver: { frames.add($0) })
 }

@@ -74,7 +74,7 @@ import Testing
           verdict.value = 9
           return verdict
         }
-        """, because: "'value' is a 'let' constant")
+        """, because: "'value' setter is inaccessible")
   }
 
   @Test func `the guard's memory cannot be rewritten elsewhere`() throws {

@@ -55,7 +55,7 @@ import TwinCore
       "ahu.zone_t": 19.0, "ahu.heating_sp": 21, "ahu.supply_t_sp": 21, "ahu.supply_flow_sp": 2, "ahu.ahu_on": 0,
     ]
     let verdicts = try decisions("amphitheatre", usual: 1, values)
-    for (point, wanted) in [("ahu.supply_t_sp", 31), ("ahu.ahu_on", 1), ("ahu.supply_flow_sp", 2.5)] {
+    for (point, wanted) in [("ahu.supply_t_sp", 30.5), ("ahu.ahu_on", 1), ("ahu.supply_flow_sp", 2.68)] {
       let verdict = try #require(verdicts[point], "\(point)")
       #expect(verdict.disposition == .permit && verdict.isExecutable, "\(point): \(verdict.disposition)")
       // The plant counts a command beyond 1e-4 of its range as clamped.

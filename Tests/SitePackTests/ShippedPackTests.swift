@@ -76,9 +76,9 @@ import TwinGraph
         guard case .formula(let formula) = policy.rule else { return .nan }
         return formula.evaluate { $0 == zone ? z : $0 == heating ? h : nil } ?? .nan
       }
-      #expect(abs(try value("supply-t") - min(max(h + 0.4 + 4 * (h + 0.4 - z), 14), 38)) < 1e-9)
+      #expect(abs(try value("supply-t") - min(max(h + 0.3 + 4 * (h + 0.3 - z), 14), 38)) < 1e-9)
       #expect(try value("setback") == (h > 18 || z < 15.5 ? 1 : 0))
-      #expect(try value("flow") == 2.5)
+      #expect(try value("flow") == 2.68)
     }
     let time = try #require(pack.site.time)
     #expect(time.counter == "ahu.step" && time.stepNanoseconds == 900_000_000_000)

@@ -21,12 +21,13 @@ struct DeviceDraft {
 
 extension PackLoader {
   func readProfiles() {
+    let data = site?.data ?? DataPolicy()
     for path in documents.keys.sorted() where path.hasPrefix("profiles/") {
       guard let section = top(path) else { continue }
       section.require("profile", "write profile: and a name")
       section.require("points")
       _ = section.text("source")
-      let defaults = section.section("defaults").map { ProfileDefaults($0) } ?? ProfileDefaults()
+      let defaults = section.section("defaults").map { ProfileDefaults($0, data: data) } ?? ProfileDefaults(data: data)
       var profile = Profile(name: section.text("profile") ?? "", defaults: defaults, points: [])
       for (key, node) in section.entries("points") {
         let draft = Section(node, name: key.raw, problems).flatMap { PointDraft.read(key.raw, $0, defaults) }
@@ -127,7 +128,7 @@ extension PackLoader {
     let overrides = section.section("points", name: "points of \(key.raw)")
     guard let name, let profile = profiles[name] else {
       scope.broken.insert(key.raw)
-      for key in ["byte_order", "word_order", "every"] { _ = section.node(key) }
+      for key in ["byte_order", "word_order", "every", "data"] { _ = section.node(key) }
       section.close()
       if let name {
         let near = nearest(to: name, among: profiles.keys)

@@ -41,17 +41,20 @@ struct ProfileDefaults: Equatable {
   var everyNanoseconds: Int64 = 1_000_000_000
   var registersPerRequestMax = 125
   var gapMergeMax: Int?
+  var data = DataPolicy()
 
-  init() {}
+  init(data: DataPolicy) { self.data = data }
 
   /// What a device says for all its points in place of its profile.
   mutating func read(_ section: Section) {
     if let word = section.word("byte_order", Self.orders) { order.bytesLittle = word }
     if let word = section.word("word_order", Self.orders) { order.wordsLittle = word }
     if let every = section.duration("every", in: PointDraft.everyRange) { everyNanoseconds = every }
+    if let data = section.section("data") { self.data.read(data) }
   }
 
-  init(_ section: Section) {
+  init(_ section: Section, data: DataPolicy) {
+    self.data = data
     read(section)
     if let count = section.integer("max_regs_per_read", in: 1...125) { registersPerRequestMax = count }
     gapMergeMax = section.integer("gap_merge", in: 0...125)
@@ -92,6 +95,8 @@ extension PointDraft {
     var register = RegisterPoint(
       name: name, table: place?.table ?? .holding, address: place?.address ?? 0, type: type ?? .uint16, order: order,
       unit: unit.ucum, everyMs: Int(every / 1_000_000))
+    register.data = defaults.data
+    if let data = section.section("data") { register.data.read(data) }
     register.readScaling(section)
     register.readMeaning(section, unit)
     var draft = PointDraft(

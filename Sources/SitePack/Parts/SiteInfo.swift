@@ -16,6 +16,8 @@ public struct SiteInfo: Hashable, Sendable {
   /// The kernel's period.
   public var tickNanoseconds: Int64
   public var time: TimeOwnership?
+  /// Of points whose profile, device and own entry say nothing of it.
+  public var data = DataPolicy()
 
   /// `tenant.site`, as the kernel knows it.
   public var qualifiedID: String { "\(tenant).\(id)" }
@@ -49,6 +51,8 @@ extension SiteInfo {
     // 1 ms keeps the arithmetic in whole milliseconds; an hour is longer than any lease should wait.
     let tick = section.duration("tick", in: 1_000_000...3_600_000_000_000) ?? 1_000_000_000
     let time = section.section("time").flatMap { TimeOwnership.read($0) }
+    var data = DataPolicy()
+    if let inner = section.section("data") { data.read(inner) }
     let info = section.section("site", name: "site").flatMap { site -> SiteInfo? in
       for key in ["id", "tenant", "name", "tz"] { site.require(key) }
       let zone = site.text("tz")
@@ -73,7 +77,7 @@ extension SiteInfo {
       guard names.count == 2, let name, let zone else { return nil }
       return SiteInfo(
         id: names[0], tenant: names[1], name: name, timeZone: zone, units: units, currency: currency, version: version,
-        tickNanoseconds: tick, time: time)
+        tickNanoseconds: tick, time: time, data: data)
     }
     section.close()
     return info
