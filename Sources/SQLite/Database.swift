@@ -17,9 +17,14 @@ import CSQLite
 
   public let path: String
   private let handle: OpaquePointer
+  /// Held for as long as SQLite may call it.
+  let vfs: FileStoreVFS?
 
-  /// Opens `path`. `pageSize` in bytes takes effect on a new file only.
-  public init(path: String, access: Access, pageSize: Int = 4096, busyTimeoutMs: Int32 = 2000) throws(SQLiteFault) {
+  /// Opens `path`: in the system's files, or in those of `vfs`, where it must be absolute and where no other connection
+  /// has it open. `pageSize` in bytes takes effect on a new file only.
+  public init(
+    path: String, access: Access, pageSize: Int = 4096, busyTimeoutMs: Int32 = 2000, vfs: FileStoreVFS? = nil
+  ) throws(SQLiteFault) {
     guard Self.libraryVersion >= Self.libraryVersionMin else {
       throw SQLiteFault(
         .tooOld,
@@ -33,15 +38,17 @@ import CSQLite
     case .create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
     }
     var opened: OpaquePointer?
-    let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+    let code = unsafe sqlite3_open_v2(path, &opened, flags, vfs?.name)
     guard let connection = unsafe opened else {
       throw SQLiteFault(.failed, extendedCode: code, "open \(path): no memory for a connection")
     }
     unsafe handle = connection
-    self.path = path
+    (self.path, self.vfs) = (path, vfs)
     guard code == SQLITE_OK else { throw fault("open \(path)") }
     unsafe sqlite3_extended_result_codes(handle, 1)
     unsafe sqlite3_busy_timeout(handle, busyTimeoutMs)
+    // Without shared memory a write-ahead log is one connection's own; said before the file is first read.
+    if vfs != nil { try execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY") }
     if case .create = access { try execute("PRAGMA page_size = \(pageSize)") }
   }
 
