@@ -124,25 +124,31 @@ public struct PointSeries: Sendable, Equatable {
   public var samples: [Sample]
   /// Whether there were more samples than the limit; the earliest were given.
   public var isTruncated: Bool
+  /// In which unit which samples are.
+  public var units: [UnitStretch]
 
-  public init(point: String, samples: [Sample] = [], isTruncated: Bool = false) {
-    (self.point, self.samples, self.isTruncated) = (point, samples, isTruncated)
+  public init(point: String, samples: [Sample] = [], isTruncated: Bool = false, units: [UnitStretch] = []) {
+    (self.point, self.samples, self.isTruncated, self.units) = (point, samples, isTruncated, units)
   }
 }
 
-/// A row whose body cannot be trusted. It was skipped; every other row stays readable.
+/// What cannot be trusted. It is passed over; everything else stays readable.
 public struct BadBody: Sendable, Hashable {
-  /// The table and the row's key, `frames 4711`.
+  /// Where it is: a table of `site.db` and the row's key, `decisions 4711`, or a file and the place in it,
+  /// `data/2026-07-03.twc 65536`.
   public var row: String
   public var reason: String
 }
 
 /// What bounds the store's memory and its rows. Sizes in bytes.
 public struct StoreLimits: Sendable {
-  /// Buffered frames beyond this are dropped, oldest first, and counted. 16 MiB: half an hour of 1,000 points at 1 Hz.
+  /// Ticks go with their frames, oldest first, and are counted, while more frames than this are buffered: 16 MiB are
+  /// half an hour of 1,000 points at 1 Hz. Ticks that must be kept stay; then the newest is refused.
   public var bufferedFrameBytes = 16 << 20
-  /// Buffered ticks beyond this are dropped, oldest first, unless they must be kept; then the newest is refused.
+  /// As for frames, of the ticks' own bytes.
   public var bufferedTickBytes = 16 << 20
+  /// Windows are sealed before their time while they take more: 1,000 points at 1 Hz take 5 MiB.
+  public var windowBytes = 12 << 20
   /// Buffered events beyond this are dropped, oldest first.
   public var bufferedEvents = 10_000
   /// Buffered decisions beyond this are refused: what cannot be recorded is not done.
@@ -150,9 +156,11 @@ public struct StoreLimits: Sendable {
   /// Whichever is reached first; the newest checkpoint always stays.
   public var checkpointsKept = 200
   public var checkpointBytesKept: Int64 = 64 << 20
-  /// Never more pages in the file than this; 0 for no bound but the disk.
+  /// Never more pages in `site.db` than this; 0 for no bound but the disk.
   public var pagesMax: Int64 = 0
 
+  /// Sealed bodies that the disk refuses wait in memory; with more of them nothing more is committed.
+  static let waitingBytesMax = 8 << 20
   public static let tickBytesMax = 1 << 20
   public static let recordBytesMax = 4 << 20
   public static let checkpointBytesMax = 32 << 20

@@ -1,38 +1,33 @@
-// site.db, version 1: SQLite, WAL, pages of 1 KiB, `application_id` "twnd". Every BLOB is sealed (Seal.swift).
+// site.db, version 2: SQLite, WAL, pages of 1 KiB, `application_id` "twnd". Every BLOB is sealed (Seal.swift).
 //
 //   layouts      version, group, registered; body = canonical FrameLayout
-//   frames       a row per poll group and commit, keyed by its first sequence; body = FrameBody.swift. `batch` is the
-//                smallest sequence of the commit: sequences of one commit lie between its batch and the next one's
-//   ticks        a row per commit, keyed by its first tick; body = TickBody.swift. `frames_end` is one past the last
-//                sequence that any of its ticks carries
-//   decisions, events, checkpoints, facts, leases   a row each
-//   marks        next_frame and last_tick of rows that were pruned away
+//   decisions, events, checkpoints, facts, leases, versions   a row each
+//   acknowledged a row per unit of a day file that somebody else has too
+//   marks        numbers by name:
+//     applied      the last commit of the log whose records are here
+//     next_frame, last_tick   as of some commit since which the log still holds everything
+//     closed_tick  no closed day file holds a later tick
+//     instant_max  the latest instant of ticks whose day file is gone
 //
-// Invariants: `effective_max_ns − effective_min_ns` of a row of `frames` is at most `rowSpanNanoseconds`, so that a
-// range of time is a range of the index; sequences and tick numbers are never used twice, pruned or not.
+// Frames and ticks are not here, but in log/ and data/ (HotLog.swift, DayFile.swift). A record gets here after the log
+// has it: what is lost of this file since its last flush is brought back from the log.
+//
+// Invariant: sequences and tick numbers are never used twice, pruned or not.
 
-import Glibc
 import SQLite
+import Seams
+import SeriesCodec
 import TwinCore
 
 enum Schema {
-  static let version: Int32 = 1
+  static let version: Int32 = 2
   static let applicationID: Int32 = 0x7477_6E64
-  /// A commit a second touches four or five pages, and each goes to flash whole, so they are small.
+  /// What changes is small, and each page goes to flash whole.
   static let pageSize = 1024
-  static let rowSpanNanoseconds: Int64 = 3_600_000_000_000
 
   private static let tables = """
     CREATE TABLE layouts(
       version INTEGER PRIMARY KEY, grp INTEGER NOT NULL, registered_ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
-    CREATE TABLE frames(
-      first_sequence INTEGER PRIMARY KEY, last_sequence INTEGER NOT NULL, batch INTEGER NOT NULL, grp INTEGER NOT NULL,
-      layout INTEGER NOT NULL, effective_min_ns INTEGER NOT NULL, effective_max_ns INTEGER NOT NULL,
-      observed_max_ns INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
-    CREATE INDEX frames_effective ON frames(effective_min_ns, layout, effective_max_ns);
-    CREATE TABLE ticks(
-      first_tick INTEGER PRIMARY KEY, last_tick INTEGER NOT NULL, instant_max_ns INTEGER NOT NULL,
-      frames_end INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
     CREATE TABLE decisions(
       number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tick INTEGER NOT NULL, at_ns INTEGER NOT NULL,
       kind TEXT NOT NULL, point TEXT NOT NULL, body BLOB NOT NULL) STRICT;
@@ -45,18 +40,32 @@ enum Schema {
       body BLOB NOT NULL) STRICT;
     CREATE TABLE facts(key TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
     CREATE TABLE leases(point TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+    CREATE TABLE versions(
+      number INTEGER PRIMARY KEY, family TEXT NOT NULL, subject TEXT NOT NULL, effective_from_ns INTEGER NOT NULL,
+      effective_until_ns INTEGER NOT NULL, tick INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+    CREATE INDEX versions_subject ON versions(family, subject, effective_until_ns);
+    CREATE TABLE acknowledged(
+      day INTEGER NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(day, hash)) STRICT, WITHOUT ROWID;
     CREATE TABLE marks(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
     """
 
   /// Refuses a file of another kind or a newer version by its first 100 bytes (sqlite.org/fileformat2.html §1.3),
   /// before SQLite could recover or checkpoint it. Versions are written through to the file when they change.
-  static func refuseForeign(_ path: String) throws(StoreError) {
-    let header = firstBytes(of: path)
+  static func refuseForeign(_ path: String, _ files: any FileStore) throws(StoreError) {
+    let header = firstBytes(of: path, files)
     guard header.count == 100 else { return }
     guard header.starts(with: "SQLite format 3\0".utf8) else {
+      if isUnfinished(header, path, files) { return }
       throw StoreError(.notAStore, "\(path) is not an SQLite file")
     }
     try refuse(version: Int64(number(header, 60)), application: Int64(number(header, 68)), path: path)
+  }
+
+  /// Whether the power may have gone while SQLite wrote the first page: it knows by its journal what stood there, or
+  /// finds, before it writes, that the file is none of its own (sqlite.org/fileformat2.html §3).
+  private static func isUnfinished(_ header: [UInt8], _ path: String, _ files: any FileStore) -> Bool {
+    let magic: [UInt8] = [0xD9, 0xD5, 0x05, 0xF9, 0x20, 0xA1, 0x63, 0xD7]
+    return header.allSatisfy { $0 == 0 } || (try? files.open(path + "-journal", .read).read(8, at: 0)) == magic
   }
 
   /// As `refuseForeign`, of an open file: what the write-ahead log says counts too. Gives the version, 0 if empty.
@@ -73,6 +82,15 @@ enum Schema {
     }
     try refuse(version: version, application: application, path: database.path)
     return version
+  }
+
+  /// What makes a temporary table like one of the file's, without its further indexes.
+  static func temporary(_ table: String) -> String {
+    let head = "CREATE TABLE \(table)("
+    guard let start = tables.firstRange(of: head), let end = tables[start.upperBound...].firstRange(of: ";") else {
+      preconditionFailure("no table \(table)")
+    }
+    return "CREATE TEMP TABLE \(table)(" + tables[start.upperBound..<end.lowerBound]
   }
 
   static func create(in database: Database) throws(StoreError) {
@@ -95,6 +113,11 @@ enum Schema {
       throw StoreError(
         .newerVersion, "\(path) has schema version \(version), this twind knows up to \(Schema.version)")
     }
+    guard version == Int64(Schema.version) else {
+      throw StoreError(
+        .olderVersion,
+        "\(path) has schema version \(version), which no release wrote; this twind reads \(Schema.version)")
+    }
   }
 
   private static func number(_ bytes: [UInt8], _ offset: Int) -> Int32 {
@@ -102,24 +125,20 @@ enum Schema {
   }
 
   /// Up to 100 bytes; fewer where there is no file or it is shorter.
-  private static func firstBytes(of path: String) -> [UInt8] {
-    let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return [] }
-    defer { Glibc.close(file) }
-    var bytes = [UInt8](repeating: 0, count: 100)
-    let count = unsafe bytes.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, 100) }
-    return Array(bytes.prefix(max(0, count)))
+  private static func firstBytes(of path: String, _ files: any FileStore) -> [UInt8] {
+    (try? files.open(path, .read).read(100, at: 0)) ?? []
   }
 }
 
 extension FrameLayout {
   private static let textBytesMax = 4096
+  static let columnsMax = Block.columnsMax
 
   /// Why it cannot be stored; nil when it can.
   var defect: String? {
     if group < 0 { return "group \(group) is negative" }
-    if points.isEmpty || points.count > FrameBody.columnsMax {
-      return "\(points.count) points where 1 to \(FrameBody.columnsMax) may be"
+    if points.isEmpty || points.count > Self.columnsMax {
+      return "\(points.count) points where 1 to \(Self.columnsMax) may be"
     }
     if let scale = scales.first(where: { !$0.isFinite || $0 < 0 }) {
       return "scale \(scale) where a finite one above 0, or 0 for none, may be"
@@ -164,7 +183,7 @@ extension FrameLayout {
 
   private static func texts(_ reader: inout CanonicalReader) throws(CanonicalFault) -> [String] {
     var texts: [String] = []
-    for _ in 0..<(try reader.array(limit: FrameBody.columnsMax)) { texts.append(try reader.text(limit: textBytesMax)) }
+    for _ in 0..<(try reader.array(limit: columnsMax)) { texts.append(try reader.text(limit: textBytesMax)) }
     return texts
   }
 }

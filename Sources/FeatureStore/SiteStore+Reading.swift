@@ -41,7 +41,14 @@ extension SiteStore {
 
   public func latestCheckpoint() throws(StoreError) -> Checkpoint? { try reader.latestCheckpoint() }
 
-  public func openLeases() throws(StoreError) -> [LeaseEntry] { try reader.openLeases() }
+  public func openLeases() throws(StoreError) -> [LeaseEntry] {
+    var open = Dictionary(try reader.openLeases().map { ($0.point, $0) }, uniquingKeysWith: { $1 })
+    // Durable in the log, though `site.db` refuses them for now.
+    for lease in unapplied?.batch.leases ?? [] {
+      open[lease.name] = lease.bytes.map { LeaseEntry(point: lease.name, bytes: $0) }
+    }
+    return open.values.sorted { $0.point < $1.point }
+  }
 
   public func facts(prefix: String) throws(StoreError) -> [(key: String, bytes: [UInt8])] {
     try reader.facts(prefix: prefix)

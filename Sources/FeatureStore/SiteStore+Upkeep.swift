@@ -1,71 +1,130 @@
-import Glibc
 import SQLite
-public import TwinCore
+import Seams
+import TwinCore
 
-/// How long rows are kept.
-public struct Retention: Sendable, Equatable {
-  /// Frames, ticks and events, by when they were observed.
-  public var keep: Duration
-  /// Decision records; never shorter than `keep`.
-  public var keepDecisions: Duration
-  /// Frames, ticks and events go earlier, oldest first, while the rows take more; nil for no bound but the disk.
-  public var bytesMax: Int64?
-
-  public init(keep: Duration, keepDecisions: Duration, bytesMax: Int64? = nil) {
-    (self.keep, self.keepDecisions, self.bytesMax) = (keep, max(keep, keepDecisions), bytesMax)
+/// Where the store stands with the work that keeps the log short.
+struct Upkeep {
+  enum Stage {
+    case idle
+    /// Day files are to be flushed, then `site.db`, then the log's old files go.
+    case bodies
+    case records(sealedBefore: Int64)
+    case log(sealedBefore: Int64)
   }
-}
 
-/// What one step of pruning removed, in rows.
-public struct Pruned: Sendable, Equatable {
-  public var frames = 0
-  public var ticks = 0
-  public var events = 0
-  public var decisions = 0
-  /// Whether nothing is left to prune; else call again when there is time.
-  public var isDone = true
-}
+  var stage = Stage.idle
+  var closing: DayClosing?
+  /// Days that were closed and whose rollups are still to be kept.
+  var unrolled: [Int64] = []
+  var keeping: RollupKeeping?
+  private(set) var rotatedAt = Int64.min
+  /// The last fault of work that is tried again.
+  var fault: StoreError?
 
-/// The store in numbers.
-public struct StoreStats: Sendable, Equatable {
-  /// From the oldest sequence and number that are kept to the newest.
-  public var frames: Int64 = 0
-  public var ticks: Int64 = 0
-  public var decisions: Int64 = 0
-  public var checkpoints: Int64 = 0
-  /// Pages in use, the file with its free pages, and the write-ahead log beside it.
-  public var usedBytes: Int64 = 0
-  public var fileBytes: Int64 = 0
-  public var logBytes: Int64 = 0
-  /// Instants of ticks; nil when there are none.
-  public var oldest: Instant?
-  public var newest: Instant?
-  public var bufferedFrames = 0
-  public var bufferedTicks = 0
-  public var bufferedDecisions = 0
-  public var dropped = DroppedCounts()
-  public var badBodies: [BadBody] = []
-  public var badBodyCount = 0
-  public var lastCommit: Duration = .zero
+  mutating func rotated(at now: Int64) { rotatedAt = now }
+
+  /// Whether the log's file is old, or large, enough for another one.
+  func isDue(now: Int64, bytes: Int64) -> Bool {
+    if bytes > Self.logFileBytesMax { return true }
+    let age = now.saturatingSubtract(rotatedAt)
+    return bytes > 0 && (age >= Archive.windowNanoseconds || age < 0)
+  }
+
+  static let logFileBytesMax: Int64 = 32 << 20
 }
 
 extension SiteStore {
-  /// Commits what is buffered together with a checkpoint, and lets go of the oldest beyond what `limits` keeps. When it
+  /// One piece of the work that commits leave: bodies that the disk refused, then what lets go of old log. What fails
+  /// is tried again after the next commit.
+  func tend() {
+    do throws(StoreError) {
+      try archive.shelf.place()
+      try tendLog()
+      upkeep.fault = nil
+    } catch {
+      upkeep.fault = error
+      upkeep.stage = .idle
+    }
+  }
+
+  private func tendLog() throws(StoreError) {
+    switch upkeep.stage {
+    case .idle:
+      if upkeep.rotatedAt == .min { upkeep.rotated(at: archive.now) }
+      guard upkeep.isDue(now: archive.now, bytes: log.fileBytes) else { return }
+      log.rotate(firstTick: durable.lastTick + 1)
+      upkeep.rotated(at: archive.now)
+      upkeep.stage = .bodies
+    case .bodies:
+      // Asked before the flush: what is sealed later is not in it.
+      let sealedBefore = archive.earliestUnsealed ?? commitNumber + 1
+      try archive.shelf.sync()
+      upkeep.stage = .records(sealedBefore: sealedBefore)
+    case .records(let sealedBefore):
+      upkeep.stage = try flushRecords() ? .log(sealedBefore: min(sealedBefore, commitNumber + 1)) : .idle
+    case .log(let sealedBefore):
+      try log.remove(filesEndingBefore: sealedBefore)
+      upkeep.stage = .idle
+    }
+  }
+
+  /// Everything sealed is flushed, and the log that it was sealed from goes; `all`: also the file being written.
+  func putLogBehind(all: Bool) throws(StoreError) {
+    let sealedBefore = archive.earliestUnsealed ?? commitNumber + 1
+    try archive.shelf.sync()
+    guard try flushRecords() else { return }
+    if all { log.rotate(firstTick: durable.lastTick + 1) }
+    try log.remove(filesEndingBefore: sealedBefore)
+    upkeep.stage = .idle
+  }
+
+  /// Flushes `site.db`; false when it could not be done whole, for a reader is in its way or records wait.
+  func flushRecords() throws(StoreError) -> Bool {
+    guard unapplied == nil else { return false }
+    return try storing { () throws(SQLiteFault) in
+      try database.transaction { () throws(SQLiteFault) in try setMarks() }
+      return try checkpointed()
+    }
+  }
+
+  func setMarks() throws(SQLiteFault) {
+    if unapplied == nil { try tables.set(mark: "applied", commitNumber) }
+    try tables.set(mark: "next_frame", durable.lastFrame + 1)
+    try tables.set(mark: "last_tick", durable.lastTick)
+  }
+
+  /// Flushes SQLite's log and moves all of it into the file; false when a reader keeps a part from it.
+  private func checkpointed() throws(SQLiteFault) -> Bool {
+    let statement = try database.prepare("PRAGMA wal_checkpoint(PASSIVE)")
+    defer { statement.reset() }
+    guard try statement.step() else { return false }
+    return statement.integer(0) == 0 && statement.integer(1) == statement.integer(2)
+  }
+
+  /// Commits what is buffered, then keeps a checkpoint, and lets go of the oldest beyond what `limits` keeps. When it
   /// throws, the checkpoint is not kept for later.
   @discardableResult
   public func save(_ checkpoint: Checkpoint) throws(StoreError) -> CommitReceipt {
     try refuseTooBig(
       checkpoint.bytes, max: StoreLimits.checkpointBytesMax, "checkpoint after tick \(checkpoint.tick)")
-    return try commit { () throws(SQLiteFault) in
-      let insert = try database.prepare("INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4, ?5)")
-      try insert.bind(1, checkpoint.tick)
-      try insert.bind(2, checkpoint.instant.nanoseconds)
-      try insert.bind(3, checkpoint.reason)
-      try insert.bind(4, Int64(checkpoint.bytes.count))
-      try insert.bind(5, Seal.close(checkpoint.bytes, key: checkpoint.key))
-      try insert.run()
-      try trimCheckpoints()
+    let receipt = try commit()
+    try settle()
+    try storing { () throws(SQLiteFault) in
+      try database.transaction { () throws(SQLiteFault) in
+        let insert = try database.prepare("INSERT OR REPLACE INTO checkpoints VALUES (?1, ?2, ?3, ?4, ?5)")
+        try insert.bind(1, checkpoint.tick)
+        try insert.bind(2, checkpoint.instant.nanoseconds)
+        try insert.bind(3, checkpoint.reason)
+        try insert.bind(4, Int64(checkpoint.bytes.count))
+        try insert.bind(5, Seal.close(checkpoint.bytes, key: checkpoint.key))
+        try insert.run()
+        try trimCheckpoints()
+        try setMarks()
+      }
+      // It is in no other log: durable only when this one is flushed.
+      _ = try checkpointed()
     }
+    return receipt
   }
 
   private func trimCheckpoints() throws(SQLiteFault) {
@@ -83,110 +142,14 @@ extension SiteStore {
     if let surplus { try database.execute("DELETE FROM checkpoints WHERE tick <= \(surplus)") }
   }
 
-  /// Removes the oldest rows that `retention` does not keep: at most `rowsMax` of each table, in one transaction. Their
-  /// pages are used again; the file does not shrink.
-  @discardableResult
-  public func prune(_ retention: Retention, now: Instant, rowsMax: Int = 1000) throws(StoreError) -> Pruned {
-    try storing { () throws(SQLiteFault) in
-      var cutoff = now.nanoseconds.saturatingSubtract(retention.keep.wholeNanoseconds)
-      let isCrowded = try retention.bytesMax.map { (max) throws(SQLiteFault) in try usedBytes() > max } ?? false
-      if isCrowded, let crowded = try instantOfOldest(rowsMax) { cutoff = max(cutoff, crowded) }
-      let cutoffDecisions = now.nanoseconds.saturatingSubtract(retention.keepDecisions.wholeNanoseconds)
-      let ends = (frame: nextFrameSequence, tick: lastTickNumber)
-      var pruned = Pruned()
-      try database.transaction { () throws(SQLiteFault) in
-        pruned.frames = try remove("frames", key: "first_sequence", at: "observed_max_ns", through: cutoff, rowsMax)
-        pruned.ticks = try remove("ticks", key: "first_tick", at: "instant_max_ns", through: cutoff, rowsMax)
-        pruned.events = try remove("events", key: "number", at: "at_ns", through: cutoff, rowsMax)
-        pruned.decisions = try remove("decisions", key: "number", at: "at_ns", through: cutoffDecisions, rowsMax)
-        if pruned.frames + pruned.ticks > 0 {
-          // So that no number is used twice, should the rows that tell the last ones be gone at the next start.
-          try database.execute(
-            "INSERT OR REPLACE INTO marks VALUES ('next_frame', \(ends.frame)), ('last_tick', \(ends.tick))")
-        }
-      }
-      let removed = [pruned.frames, pruned.ticks, pruned.events, pruned.decisions]
-      let isStillCrowded = try retention.bytesMax.map { (max) throws(SQLiteFault) in try usedBytes() > max } ?? false
-      pruned.isDone = !removed.contains(rowsMax) && !(isStillCrowded && removed.contains { $0 > 0 })
-      return pruned
-    }
-  }
-
-  /// Only the oldest rows are looked at, so that a step costs the same however much is kept.
-  private func remove(
-    _ table: String, key: String, at time: String, through cutoff: Int64, _ rowsMax: Int
-  ) throws(SQLiteFault) -> Int {
-    try database.execute(
-      """
-      DELETE FROM \(table) WHERE \(key) IN (SELECT \(key) FROM
-        (SELECT \(key), \(time) AS at FROM \(table) ORDER BY \(key) LIMIT \(rowsMax)) WHERE at <= \(cutoff))
-      """)
-    return database.changes
-  }
-
-  /// When the oldest rows, as many as a step may remove, had all been observed.
-  private func instantOfOldest(_ rowsMax: Int) throws(SQLiteFault) -> Int64? {
-    for (table, key, time) in [
-      ("frames", "first_sequence", "observed_max_ns"), ("ticks", "first_tick", "instant_max_ns"),
-      ("events", "number", "at_ns"),
-    ] {
-      let sql = "SELECT max(at) FROM (SELECT \(time) AS at FROM \(table) ORDER BY \(key) LIMIT \(rowsMax))"
-      if let instant = try database.integer(sql) { return instant }
-    }
-    return nil
-  }
-
-  private func usedBytes() throws(SQLiteFault) -> Int64 {
-    let pages = try database.integer("PRAGMA page_count") ?? 0
-    let free = try database.integer("PRAGMA freelist_count") ?? 0
-    return (pages - free) * (try database.integer("PRAGMA page_size") ?? 0)
-  }
-
   /// `store.disk_full` as a value when less than `floor` bytes are left on the volume for this user; nil otherwise.
   public func shortage(floor: Int64) -> StoreError? {
-    var volume = statvfs()
-    guard unsafe statvfs(directory, &volume) == 0 else {
-      return StoreError(.io, "free space of \(directory) cannot be told: errno \(errno)")
+    do throws(StoreError) {
+      let bytes = try filing { () throws(FileFault) in try files.freeBytes(at: directory) }
+      guard bytes < floor else { return nil }
+      return StoreError(.diskFull, "\(bytes) bytes are free on the volume of \(directory), \(floor) are wanted")
+    } catch {
+      return error
     }
-    let (bytes, overflow) = Int64(clamping: volume.f_bavail).multipliedReportingOverflow(by: Int64(volume.f_frsize))
-    guard !overflow, bytes < floor else { return nil }
-    return StoreError(.diskFull, "\(bytes) bytes are free on the volume of \(directory), \(floor) are wanted")
-  }
-
-  public func stats() throws(StoreError) -> StoreStats {
-    var stats = StoreStats()
-    let waiting = buffered
-    (stats.bufferedFrames, stats.bufferedTicks) = (waiting.frames, waiting.ticks)
-    (stats.bufferedDecisions, stats.dropped) = (waiting.decisions, dropped)
-    (stats.badBodies, stats.badBodyCount) = (reader.badBodies, reader.badBodyCount)
-    stats.lastCommit = commitLast
-    stats.logBytes = Self.size(of: directory + "/site.db-wal")
-    stats.fileBytes = Self.size(of: directory + "/site.db")
-    try storing { () throws(SQLiteFault) in
-      stats.usedBytes = try usedBytes()
-      let last = try database.integer(
-        "SELECT max(last_sequence) FROM frames WHERE first_sequence >= "
-          + "(SELECT batch FROM frames ORDER BY first_sequence DESC LIMIT 1)")
-      if let first = try database.integer("SELECT min(first_sequence) FROM frames"), let last {
-        stats.frames = last - first + 1
-      }
-      if let first = try database.integer("SELECT min(first_tick) FROM ticks") {
-        let last = try database.integer("SELECT last_tick FROM ticks ORDER BY first_tick DESC LIMIT 1") ?? first
-        stats.ticks = last - first + 1
-      }
-      stats.oldest = try database.integer("SELECT instant_max_ns FROM ticks ORDER BY first_tick LIMIT 1")
-        .map(Instant.init(nanoseconds:))
-      stats.newest = try database.integer("SELECT instant_max_ns FROM ticks ORDER BY first_tick DESC LIMIT 1")
-        .map(Instant.init(nanoseconds:))
-      stats.decisions = try database.integer("SELECT count(*) FROM decisions") ?? 0
-      stats.checkpoints = try database.integer("SELECT count(*) FROM checkpoints") ?? 0
-    }
-    return stats
-  }
-
-  /// 0 where there is no such file.
-  private static func size(of path: String) -> Int64 {
-    var status = stat()
-    return unsafe stat(path, &status) == 0 ? Int64(status.st_size) : 0
   }
 }

@@ -1,56 +1,111 @@
-import SQLite
+public import SQLite
+public import Seams
+import Sodium
 public import TwinCore
 
-/// A site's memory: one file, `site.db`, in a directory of its own, written by one process.
+/// A site's memory: a directory of its own, written by one process.
 ///
-/// What is appended waits in memory; `commit` makes all of it durable in one transaction with one flush. A receipt
-/// means that the records survive loss of power; without one, what was buffered is still buffered (`StoreLimits` says
-/// what a buffer that grows drops, and what it refuses instead).
+/// What is appended waits in memory; `commit` makes all of it durable with one write and one flush of the log, which is
+/// the truth. Records go on from there to `site.db`, frames and ticks to windows and, sealed, to day files. A receipt
+/// means that what it names survives loss of power; without one, what was buffered is still buffered (`StoreLimits`
+/// says what a buffer that grows drops, and what it refuses instead).
 ///
 /// Threading: one thread at a time; calls block on the disk.
 public final class SiteStore {
   public let directory: String
   public var limits: StoreLimits
+  let files: any FileStore
   let database: Database
+  let tables: RecordTables
+  let archive: Archive
   let reader: StoreReader
-  private let statements: WriteStatements
-  private var pending = PendingRecords()
+  let log: HotLog
+  var pending = PendingRecords()
+  /// Durable in the log, and refused by `site.db` until now.
+  var unapplied: (batch: RecordBatch, commit: Int64)?
   /// Per group: the layout of the frames to come.
   private var current: [Int32: (version: Int64, layout: FrameLayout)] = [:]
-  private var known: [Int64: FrameLayout]
+  /// Versions by the hash of their canonical bytes.
+  private var versions: [Digest: Int64] = [:]
   private var nextFrame: Int64
   /// One past the last frame that any tick carries.
   private var carriedEnd: Int64
-  private var durable: CommitReceipt
+  private(set) var durable: CommitReceipt
   private var tickLast: Int64
-  private(set) var commitLast: Duration = .zero
-  /// Last, for properties go in order: the file is closed before the next owner may open it.
-  private let lock: SiteLock
+  var commitNumber: Int64
+  var commitLast: Duration = .zero
+  var upkeep = Upkeep()
+  private(set) var isClosed = false
+  /// Last, for properties go in order: the files are closed before the next owner may open them. Nil where the files
+  /// are not the system's.
+  private var lock: SiteLock?
 
-  /// Opens the site in `directory`, which must exist, making `site.db` if it is not there. Throws `store.locked` while
-  /// another process has it, `store.newer_version` or `store.not_a_store` without touching the file.
-  public init(directory: String, limits: StoreLimits = StoreLimits()) throws(StoreError) {
-    self.directory = directory
-    self.limits = limits
-    lock = try SiteLock(directory: directory)
-    let path = directory + "/site.db"
-    try Schema.refuseForeign(path)
-    let database = try storing { () throws(SQLiteFault) in
-      try Database(path: path, access: .create, pageSize: Schema.pageSize)
+  /// Opens the site in `directory`, which must exist, making what is not there. Throws `store.locked` while another
+  /// process has it, `store.newer_version`, `store.older_version` or `store.not_a_store` without touching anything.
+  ///
+  /// - Parameters:
+  ///   - files: Where log and day files are.
+  ///   - vfs: Where `site.db` is, if not in the system's files; then nobody else must use the directory.
+  public init(
+    directory: String, limits: StoreLimits = StoreLimits(), files: any FileStore = SystemFileStore(),
+    vfs: FileStoreVFS? = nil
+  ) throws(StoreError) {
+    (self.directory, self.limits, self.files) = (directory, limits, files)
+    lock = vfs == nil ? try SiteLock(directory: directory) : nil
+    database = try Self.openDatabase(directory + "/site.db", limits, files, vfs)
+    let tables = try storing { [database] () throws(SQLiteFault) in try RecordTables(database) }
+    let bad = BadRows()
+    let shelf = try Shelf(files: files, directory: directory, isWriter: true, bad: bad)
+    let archive = Archive(shelf: shelf, bad: bad)
+    let reader = try StoreReader(database: database, archive: archive)
+    shelf.closedTick = try reader.mark("closed_tick") ?? .min
+    shelf.instantFloor = try reader.mark("instant_max") ?? .min
+    var recovery = try LogRecovery(database, tables, reader)
+    log = try HotLog(
+      files: files, directory: directory + "/log", layouts: archive.layouts,
+      { (record) throws(StoreError) in try recovery.take(record) }, bad: { bad.note($0) })
+    try recovery.finish()
+    (self.tables, self.archive, self.reader) = (tables, archive, reader)
+    commitNumber = max(recovery.applied, log.lastCommit)
+    (nextFrame, carriedEnd, tickLast) = (recovery.nextFrame, recovery.nextFrame, recovery.tickLast)
+    durable = CommitReceipt(lastFrame: recovery.nextFrame - 1, lastTick: recovery.tickLast)
+    for version in reader.layouts.keys.sorted(by: >) {
+      if let known = reader.layouts[version] { versions[Sodium.blake2b256(known.layout.canonicalBytes)] = version }
     }
-    self.database = database
+    upkeep.rotated(at: archive.now)
+  }
+
+  deinit { try? close() }
+
+  private static func openDatabase(
+    _ path: String, _ limits: StoreLimits, _ files: any FileStore, _ vfs: FileStoreVFS?
+  ) throws(StoreError) -> Database {
+    try Schema.refuseForeign(path, files)
+    let database = try storing { () throws(SQLiteFault) in
+      try Database(path: path, access: .create, pageSize: Schema.pageSize, vfs: vfs)
+    }
     let version = try Schema.version(of: database)
     try storing { () throws(SQLiteFault) in
       try database.useDurableLog()
+      // The site's own log is flushed; this one only before the other is let go.
+      try database.execute("PRAGMA synchronous = NORMAL")
       if limits.pagesMax > 0 { try database.execute("PRAGMA max_page_count = \(limits.pagesMax)") }
     }
     if version == 0 { try Schema.create(in: database) }
-    reader = try StoreReader(database: database)
-    statements = try storing { () throws(SQLiteFault) in try WriteStatements(database) }
-    known = reader.layouts.mapValues(\.layout)
-    let ends = try reader.ends()
-    (nextFrame, carriedEnd, tickLast) = (ends.nextFrame, ends.carriedEnd, ends.tickLast)
-    durable = CommitReceipt(lastFrame: ends.nextFrame - 1, lastTick: ends.tickLast)
+    return database
+  }
+
+  /// Seals everything and leaves no log behind, so that the next start has nothing to read again. What was appended and
+  /// not committed is forgotten. The store cannot be used afterwards. `deinit` does the same, and says nothing.
+  public func close() throws(StoreError) {
+    guard !isClosed else { return }
+    isClosed = true
+    defer { lock = nil }
+    upkeep.closing?.cancel()
+    upkeep.closing = nil
+    try settle()
+    archive.sealAll()
+    try putLogBehind(all: true)
   }
 
   /// The sequence that the next appended frame gets.
@@ -63,21 +118,23 @@ public final class SiteStore {
   @discardableResult
   public func register(_ layout: FrameLayout, at instant: Instant) throws(StoreError) -> Int64 {
     if let defect = layout.defect { throw StoreError(.layout, "layout of group \(layout.group): \(defect)") }
-    let bytes = layout.canonicalBytes
-    // Compared as bytes: a NaN variance would make a layout differ from itself.
-    if let version = known.keys.sorted().first(where: { known[$0]?.canonicalBytes == bytes }) {
+    // By its bytes: a NaN variance would make a layout differ from itself.
+    let hash = Sodium.blake2b256(layout.canonicalBytes)
+    if let version = versions[hash] {
       current[layout.group] = (version, layout)
       return version
     }
-    let version = max(known.keys.max() ?? 0, reader.layoutVersionLast) + 1
-    pending.layouts.append((version, layout, instant))
-    known[version] = layout
+    let version = max(versions.values.max() ?? 0, reader.layoutVersionLast) + 1
+    let entry = LayoutEntry(version: version, layout: layout, registered: instant)
+    pending.layouts.append(entry)
+    archive.layouts[version] = layout
+    versions[hash] = version
     current[layout.group] = (version, layout)
     return version
   }
 
   /// Buffers a frame of a group whose layout is registered; gives its sequence: its own where it has one already, which
-  /// must then come after every other.
+  /// must then come after every other. It is committed with the tick that carries it.
   @discardableResult
   public func append(_ frame: Frame) throws(StoreError) -> Int64 {
     guard let (version, layout) = current[frame.group] else {
@@ -98,7 +155,9 @@ public final class SiteStore {
     return stored.sequence
   }
 
-  /// Buffers a tick, which must come after every other and carry frames that no other carries.
+  /// Buffers a tick, which must come after every other, with the frames that it is the first to carry: all that were
+  /// appended in the range of sequences that it names, in order of their group. `observed` of these frames is the
+  /// tick's instant, whatever they say themselves. Frames before the range, which no tick carries, are dropped.
   public func append(tick: TickRecord) throws(StoreError) {
     guard tick.number > tickLast else {
       throw StoreError(.outOfOrder, "tick \(tick.number) after tick \(tickLast)")
@@ -117,7 +176,10 @@ public final class SiteStore {
   /// Buffers a decision record; `store.duplicate` if its id is taken.
   public func append(decision: DecisionEntry) throws(StoreError) {
     try refuseTooBig(decision.bytes, max: StoreLimits.recordBytesMax, "decision \(decision.id)")
-    guard !pending.decisionIDs.contains(decision.id), try !reader.hasDecision(decision.id) else {
+    let isWaiting =
+      pending.decisionIDs.contains(decision.id)
+      || unapplied?.batch.decisions.contains { $0.id == decision.id } ?? false
+    guard !isWaiting, try !reader.hasDecision(decision.id) else {
       throw StoreError(.duplicate, "decision \(decision.id) is recorded already")
     }
     try pending.append(decision, limits: limits)
@@ -145,68 +207,32 @@ public final class SiteStore {
     pending.facts.updateValue(bytes, forKey: key)
   }
 
-  /// Makes everything appended durable, in one transaction. Without anything to write, nothing is written.
-  @discardableResult
-  public func commit() throws(StoreError) -> CommitReceipt {
-    guard !pending.isEmpty else { return CommitReceipt(lastFrame: durable.lastFrame, lastTick: durable.lastTick) }
-    return try commit { () throws(SQLiteFault) in }
-  }
-
-  /// Commits what is buffered and, in the same transaction, `more`.
-  func commit(and more: () throws(SQLiteFault) -> Void) throws(StoreError) -> CommitReceipt {
-    let start = ContinuousClock.now
-    do throws(SQLiteFault) {
-      try database.transaction { () throws(SQLiteFault) in
-        try statements.write(pending, layouts: known)
-        try more()
-      }
-    } catch {
-      // Only a checkpoint gives the log's space back, and only commits that succeed would start one by themselves.
-      if error.kind == .full { try? database.checkpointPassive() }
-      throw StoreError(error)
-    }
-    commitLast = ContinuousClock.now - start
-    for (version, layout, registered) in pending.layouts {
-      reader.layouts[version] = StoreReader.Layout(layout: layout, registered: registered)
-    }
-    let receipt = CommitReceipt(
-      lastFrame: pending.frames.last?.frame.sequence ?? durable.lastFrame,
-      lastTick: pending.ticks.last?.number ?? durable.lastTick, frames: pending.frames.count,
-      ticks: pending.ticks.count, events: pending.events.count, decisions: pending.decisions.map(\.id))
-    durable = receipt
-    pending.clear()
-    return receipt
-  }
-
-  /// Opens a lease in a transaction of its own: durable on return, and if it throws, not open now or later.
-  public func openLease(_ lease: LeaseEntry) throws(StoreError) {
-    try refuseTooBig(lease.bytes, max: StoreLimits.recordBytesMax, "lease of \(lease.point)")
-    try writeLease(lease.point, lease.bytes)
-  }
-
-  /// Closes a lease in a transaction of its own; closing one that is not open is no error.
-  public func closeLease(_ point: String) throws(StoreError) { try writeLease(point, nil) }
-
-  private func writeLease(_ point: String, _ bytes: [UInt8]?) throws(StoreError) {
-    try storing { () throws(SQLiteFault) in
-      try database.transaction { () throws(SQLiteFault) in try statements.write(lease: point, bytes) }
-    }
-    pending.leases.removeValue(forKey: point)
-  }
-
   func refuseTooBig(_ bytes: [UInt8], max: Int, _ what: String) throws(StoreError) {
     guard bytes.count <= max else { throw StoreError(.tooBig, "\(what): \(bytes.count) bytes where \(max) may be") }
+  }
+
+  func add(_ version: VersionEntry) { pending.versions.append(version) }
+
+  /// The highest tick of a version, buffered or committed; 0 when there is none.
+  func versionTickLast() throws(StoreError) -> Int64 {
+    if let waiting = pending.versions.last ?? unapplied?.batch.versions.last { return waiting.tick }
+    return try storing { () throws(SQLiteFault) in
+      try database.integer("SELECT tick FROM versions ORDER BY number DESC LIMIT 1") ?? 0
+    }
   }
 
   /// The value that the next commit leaves.
   public func fact(_ key: String) throws(StoreError) -> [UInt8]? {
     if let waiting = pending.facts[key] { return waiting }
+    if let waiting = unapplied?.batch.facts.last(where: { $0.name == key }) { return waiting.bytes }
     return try reader.fact(key)
   }
 
   public var buffered: (frames: Int, ticks: Int, events: Int, decisions: Int) {
-    (pending.frames.count, pending.ticks.count, pending.events.count, pending.decisions.count)
+    (pending.frameCount, pending.ticks.count, pending.events.count, pending.decisions.count)
   }
 
   public var dropped: DroppedCounts { pending.dropped }
+
+  func note(_ receipt: CommitReceipt) { durable = receipt }
 }

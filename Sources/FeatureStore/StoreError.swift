@@ -16,9 +16,13 @@ public struct StoreError: Fault, Equatable {
     case cannotOpen = "cannot_open"
     /// The file was written by a newer twind; it was not touched.
     case newerVersion = "newer_version"
+    /// The file was written by a twind before the first release; it was not touched.
+    case olderVersion = "older_version"
     /// The file is a database, but not of a site.
     case notAStore = "not_a_store"
     case notFound = "not_found"
+    /// The pack does not let it leave the site.
+    case notAllowed = "not_allowed"
     /// A decision with this id is already recorded.
     case duplicate
     /// A tick that does not come after the last one, or carries frames that an earlier one carried.
@@ -49,7 +53,9 @@ public struct StoreError: Fault, Equatable {
     case .readOnly: "give the service's user write permission on the state directory"
     case .cannotOpen: "check that the state directory exists and that the service's user may enter it"
     case .newerVersion: "start the newer twind again, or restore a backup made before the upgrade"
+    case .olderVersion: "move the state directory aside, and let twind begin a new one"
     case .notAStore: "move that file out of the state directory"
+    case .notAllowed: "its owner writes data: {export: raw} in the pack, and signs it"
     case .notFound: "list what there is, and ask for one of those"
     case .duplicate, .outOfOrder, .layout, .failed: "report this message together with the version of twind"
     case .tooBig: "split what was to be stored"

@@ -13,6 +13,7 @@ extension StoreReader {
 
   /// One decision record; `store.not_found`, or `store.corrupt` when it does not match its checksum.
   public func decision(id: String) throws(StoreError) -> DecisionEntry {
+    try look()
     let found = try decisionRows("WHERE id = ?1", limit: 1) { (statement) throws(SQLiteFault) in
       try statement.bind(1, id)
     }
@@ -23,6 +24,7 @@ extension StoreReader {
 
   /// Decision records, newest first: at most `limit`, of one point if given, older than the decision `before` if given.
   public func decisions(limit: Int, before: String? = nil, point: String? = nil) throws(StoreError) -> [DecisionEntry] {
+    try look()
     var number = Int64.max
     if let before {
       let found = try decisionRows("WHERE id = ?1", limit: 1) { (statement) throws(SQLiteFault) in
@@ -68,6 +70,7 @@ extension StoreReader {
 
   /// Events, newest first: at most `limit`, before the instant `before`.
   public func events(limit: Int, before: Instant = .distantFuture) throws(StoreError) -> [EventEntry] {
+    try look()
     let rows = try storing { () throws(SQLiteFault) in
       let statement = try database.prepare(
         "SELECT number, tick, at_ns, kind, subject, body FROM events WHERE at_ns < ?1 ORDER BY number DESC LIMIT ?2")
@@ -95,6 +98,7 @@ extension StoreReader {
 
   /// The newest checkpoint that is whole and not after `tick`; nil when there is none.
   public func checkpoint(atOrBefore tick: Int64) throws(StoreError) -> Checkpoint? {
+    try look()
     var bound = tick
     // Damaged ones are passed over; the number of checkpoints kept bounds the loop.
     while true {
@@ -124,13 +128,15 @@ extension StoreReader {
 
   /// Leases that are open on disk, by point.
   public func openLeases() throws(StoreError) -> [LeaseEntry] {
-    try pairs("SELECT point, body FROM leases ORDER BY point", table: "leases").map {
+    try look()
+    return try pairs("SELECT point, body FROM leases ORDER BY point", table: "leases").map {
       LeaseEntry(point: $0.key, bytes: $0.bytes)
     }
   }
 
   /// A small named value; `store.corrupt` when it does not match its checksum.
   public func fact(_ key: String) throws(StoreError) -> [UInt8]? {
+    try look()
     let body = try storing { () throws(SQLiteFault) -> [UInt8]? in
       let statement = try database.prepare("SELECT body FROM facts WHERE key = ?1")
       try statement.bind(1, key)
@@ -147,7 +153,8 @@ extension StoreReader {
 
   /// All facts whose key begins with `prefix`, by key.
   public func facts(prefix: String) throws(StoreError) -> [(key: String, bytes: [UInt8])] {
-    try pairs("SELECT key, body FROM facts ORDER BY key", table: "facts").filter { $0.key.hasPrefix(prefix) }
+    try look()
+    return try pairs("SELECT key, body FROM facts ORDER BY key", table: "facts").filter { $0.key.hasPrefix(prefix) }
   }
 
   private func pairs(_ sql: String, table: String) throws(StoreError) -> [(key: String, bytes: [UInt8])] {

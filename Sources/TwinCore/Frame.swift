@@ -1,3 +1,20 @@
+/// What is known of one cell of a frame beyond its value and quality, in the store's codes.
+public struct CellMeasure: Sendable, Equatable {
+  /// log2 of the variance in eighths of an octave; 0: the layout's variance.
+  public var variance: UInt8
+  /// In 255ths; 255: full.
+  public var confidence: UInt8
+  /// A number in the site's table of sources; 0: the layout's.
+  public var provenance: UInt16
+  /// Rule set << 8 | passed rules; 0: none.
+  public var stamp: UInt16
+
+  public init(variance: UInt8 = 0, confidence: UInt8 = 255, provenance: UInt16 = 0, stamp: UInt16 = 0) {
+    (self.variance, self.confidence) = (variance, confidence)
+    (self.provenance, self.stamp) = (provenance, stamp)
+  }
+}
+
 /// What one poll of one group brought: the readings of points that share a time, in the form in which they are stored.
 ///
 /// `values[i]` belongs to the i-th point of the group's layout and means nothing unless `qualities[i].hasValue`.
@@ -13,14 +30,17 @@ public struct Frame: Sendable, Equatable {
   public var uptime: Uptime
   public var values: [Double]
   public var qualities: [Quality]
+  /// One for each value; empty where all is as the layout says.
+  public var measures: [CellMeasure]
 
   public init(
     group: Int32, sequence: Int64 = 0, effective: Instant, observed: Instant, uptime: Uptime, values: [Double],
-    qualities: [Quality]
+    qualities: [Quality], measures: [CellMeasure] = []
   ) {
     precondition(values.count == qualities.count, "a frame has one quality for each value")
+    precondition(measures.isEmpty || measures.count == values.count, "a frame has a measure for each value, or none")
     (self.group, self.sequence, self.effective, self.observed) = (group, sequence, effective, observed)
-    (self.uptime, self.values, self.qualities) = (uptime, values, qualities)
+    (self.uptime, self.values, self.qualities, self.measures) = (uptime, values, qualities, measures)
   }
 }
 

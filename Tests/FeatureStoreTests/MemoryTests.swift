@@ -18,8 +18,8 @@ import TwinCore
     var store: SiteStore? = try site.open()
     try store?.register(.test(), at: .second(0))
     #expect(try store?.append(.test(at: 1, values: [0.1, .pi, 3])) == 1)
-    #expect(try store?.append(.test(at: 2, values: [0.2, .pi, 4], qualities: [.good, .absent, .suspect])) == 2)
     try store?.append(tick: .test(1, frames: 1..<2))
+    #expect(try store?.append(.test(at: 2, values: [0.2, .pi, 4], qualities: [.good, .absent, .suspect])) == 2)
     try store?.append(tick: .test(2, frames: 2..<3))
     try store?.append(decision: .test(1))
     try store?.append(events: [
@@ -54,11 +54,11 @@ import TwinCore
     let store = try site.open()
     let (old, new) = (FrameLayout.test(scales: [0.1]), FrameLayout.test(scales: [0.1, 1]))
     #expect(try store.register(old, at: .second(0)) == 1)
-    try store.append(.test(at: 1, values: [0.1]))
+    try store.add(1, [0.1])
     #expect(try store.register(new, at: .second(2)) == 2)
-    try store.append(.test(at: 3, values: [0.2, 7]))
+    try store.add(3, [0.2, 7])
     #expect(try store.register(old, at: .second(4)) == 1)
-    try store.append(.test(at: 5, values: [0.3]))
+    try store.add(5, [0.3])
     try store.commit()
     let all = Instant.second(0)..<Instant.second(9)
     let series = try store.read(points: ["g0.1", "g0.0", "none"], effective: all)
@@ -70,37 +70,45 @@ import TwinCore
   }
 
   @Test(
-    "hands each tick the frames that it first carried, whichever commit wrote them", arguments: 0..<12 as Range<UInt64>)
+    "hands each tick the frames that it first carried, from windows, open days and closed ones",
+    arguments: 0..<12 as Range<UInt64>)
   func ticks(seed: UInt64) throws {
     var random = Seeded(seed)
-    let store = try site.open()
-    for group: Int32 in 0..<4 { try store.register(.test(group: group, scales: [1]), at: .second(0)) }
+    var store: SiteStore? = try site.open()
     var expected: [(TickRecord, [Frame])] = []
-    var waiting: [Frame] = []
-    for number in 1...400 as ClosedRange<Int64> {
-      for _ in 0..<Int.random(in: 0...3, using: &random) {
-        var frame = Frame.test(group: .random(in: 0..<4, using: &random), at: number, values: [Double(number)])
-        frame.sequence = try store.append(frame)
-        waiting.append(frame)
-        if Int.random(in: 0..<9, using: &random) == 0 { try store.commit() }
+    // A tick a minute and more: a window holds ten, a day some hundreds.
+    var second: Int64 = 1_750_000_000
+    for number in 1...900 as ClosedRange<Int64> {
+      second += Int64.random(in: 30...400, using: &random)
+      if number == 1 || Int.random(in: 0..<200, using: &random) == 0 {
+        try store?.commit()
+        if Bool.random(using: &random) { store = nil }
+        if store == nil { store = try site.open() }
+        for group: Int32 in 0..<4 { try store?.register(.test(group: group, scales: [1]), at: .second(0)) }
       }
-      guard Int.random(in: 0..<4, using: &random) > 0 else { continue }
-      let carried = waiting.isEmpty ? 0..<0 : waiting[0].sequence..<store.nextFrameSequence
-      let tick = TickRecord.test(number, frames: carried)
-      try store.append(tick: tick)
-      expected.append((tick, waiting))
-      waiting = []
-      if Int.random(in: 0..<5, using: &random) == 0 { try store.commit() }
+      let frames = (0..<Int.random(in: 0...5, using: &random)).map { _ in
+        Frame.test(
+          group: .random(in: 0..<4, using: &random), at: second - .random(in: 0...9000, using: &random),
+          values: [Double(number)])
+      }
+      expected.append(try store!.add(tick: number, at: .second(second), frames))
+      if Int.random(in: 0..<5, using: &random) == 0 { try store?.commit() }
+      if Int.random(in: 0..<300, using: &random) == 0 {
+        try store?.commit()
+        try store?.closeDays(before: .second(second))
+      }
     }
-    try store.commit()
-    let (first, last) = (Int64.random(in: 0...400, using: &random), Int64.random(in: 0...500, using: &random))
+    try store?.commit()
+    #expect(site.names("data").contains { $0.hasSuffix(".twc") }, "seed \(seed)")
+    let (first, last) = (Int64.random(in: 0...900, using: &random), Int64.random(in: 0...1000, using: &random))
     for (found, wanted) in [
-      (try log(store), expected),
-      (try log(store, from: first, through: last), expected.filter { $0.0.number >= first && $0.0.number <= last }),
+      (try log(store!), expected),
+      (try log(store!, from: first, through: last), expected.filter { $0.0.number >= first && $0.0.number <= last }),
     ] {
       #expect(found.map(\.0) == wanted.map(\.0), "seed \(seed)")
       #expect(found.map(\.1) == wanted.map(\.1), "seed \(seed)")
     }
+    #expect(try store?.stats().badBodies == [])
   }
 
   @Test("stops when the reader of ticks has enough")
@@ -170,29 +178,37 @@ import TwinCore
     let store = try site.open()
     try store.register(.test(group: 0, scales: [1, 1]), at: .second(0))
     try store.register(.test(group: 1, scales: [1]), at: .second(0))
-    try store.append(.test(group: 1, at: 1, values: [9]))
+    try store.add(tick: 1, at: .second(1), [.test(group: 1, at: 1, values: [9])])
     try store.commit()
     for second in 2...200 as ClosedRange<Int64> {
-      try store.append(.test(at: second, values: [Double(second), 0], qualities: [.good, .failed]))
+      try store.add(second, [Double(second), 0], qualities: [.good, .failed])
       try store.commit()
     }
-    let found = try store.latest(points: ["g1.0", "g0.1", "g0.0", "none"])
-    #expect(found.map { $0?.effective } == [.second(1), .second(200), .second(200), nil])
-    #expect(found[0]?.value == 9 && found[2]?.value == 200)
-    #expect(found[1]?.quality == .failed && found[1]?.value.isNaN == true)
+    func check(_ found: [PointSeries.Sample?]) {
+      #expect(found.map { $0?.effective } == [.second(1), .second(200), .second(200), nil])
+      #expect(found[0]?.value == 9 && found[2]?.value == 200 && found[0]?.observed == .second(1))
+      #expect(found[1]?.quality == .failed && found[1]?.value.isNaN == true)
+    }
+    let points = ["g1.0", "g0.1", "g0.0", "none"]
+    check(try store.latest(points: points))
+    check(try StoreReader(directory: site.path).latest(points: points))
+    try store.closeDays(before: .second(90_000))
+    check(try StoreReader(directory: site.path).latest(points: points))
+    try store.close()
+    check(try site.open().latest(points: points))
   }
 
   @Test("is read by another connection while it is written, and copied")
   func readers() throws {
     let store = try site.open()
     try store.register(.test(scales: [1]), at: .second(0))
-    try store.append(.test(at: 1, values: [5]))
+    try store.add(1, [5])
     try store.commit()
     let reader = try StoreReader(directory: site.path)
     let all = Instant.second(0)..<Instant.second(9)
     #expect(try reader.read(points: ["g0.0"], effective: all)[0].samples.map(\.value) == [5])
     try store.register(.test(scales: [1, 1]), at: .second(2))
-    try store.append(.test(at: 2, values: [6, 7]))
+    try store.add(2, [6, 7])
     #expect(try reader.read(points: ["g0.1"], effective: all)[0].samples.isEmpty)
     try store.commit()
     #expect(try reader.read(points: ["g0.1"], effective: all)[0].samples.map(\.value) == [7])
