@@ -3,93 +3,103 @@ public import TwinCore
 /// What contradicts the ontology, with the way through the graph that shows it.
 public struct GraphProblem: Fault, Hashable {
   public enum Kind: String, Sendable, CaseIterable {
+    /// No id, or a name that is too long.
+    case badName = "bad_name"
     case duplicateNode = "duplicate_node"
+    case unknownProperty = "unknown_property"
+    case missingProperty = "missing_property"
+    /// Of another kind, out of its choices, not finite, too long.
+    case wrongProperty = "wrong_property"
+    /// Of another dimension.
+    case wrongUnit = "wrong_unit"
+    /// A property names a node that is not there, or of a type that may not be.
+    case danglingReference = "dangling_reference"
     case danglingEdge = "dangling_edge"
     case wrongType = "wrong_type"
     case cycle
+    /// Two ends where the edge's tree allows one.
+    case twoParents = "two_parents"
   }
 
   public let kind: Kind
-  /// Ids in order; of a cycle the first is also the last.
+  /// Ids in order; of a cycle the first is also the last, of two parents the child stands between them.
   public let path: [String]
   /// The edge at fault; nil for a node.
   public let edge: GraphEdge?
+  /// The property at fault, of the first node of the path.
+  public let property: String?
   public let message: String
   public let remedy: String
 
   public var code: String { "graph.\(kind.rawValue)" }
+
+  init(
+    _ kind: Kind, _ path: [String], edge: GraphEdge? = nil, property: String? = nil, _ message: String,
+    _ remedy: String
+  ) {
+    (self.kind, self.path, self.edge, self.property) = (kind, path, edge, property)
+    (self.message, self.remedy) = (message, remedy)
+  }
 }
 
-extension TwinGraph {
-  /// Everything wrong with nodes and edges: nodes first, then edges in their order, then one cycle for each edge type.
-  public static func problems(of nodes: [GraphNode], edges: [GraphEdge]) -> [GraphProblem] {
-    var types: [String: NodeType] = [:]
-    var problems: [GraphProblem] = []
-    for node in nodes where types.updateValue(node.type, forKey: node.id) != nil {
-      problems.append(
-        GraphProblem(
-          kind: .duplicateNode, path: [node.id], edge: nil, message: "node \(node.id) is given twice",
-          remedy: "keep one of the two, or rename one"))
-    }
-    for edge in edges { if let problem = problem(of: edge, types) { problems.append(problem) } }
-    for type in EdgeType.allCases where type.isAcyclic {
-      guard let cycle = cycle(in: edges.filter { $0.type == type }) else { continue }
-      problems.append(
-        GraphProblem(
-          kind: .cycle, path: cycle, edge: GraphEdge(cycle[0], type, cycle[1]),
-          message: "\(type.rawValue) runs in a circle: \(cycle.joined(separator: " → "))",
-          remedy: "take one edge of the circle out"))
-    }
-    return problems
+extension GraphProblem {
+  package static func duplicate(_ id: String) -> GraphProblem {
+    GraphProblem(.duplicateNode, [id], "node \(id) is given twice", "keep one of the two, or rename one")
   }
 
-  private static func problem(of edge: GraphEdge, _ types: [String: NodeType]) -> GraphProblem? {
-    for end in [edge.from, edge.to] where types[end] == nil {
-      return GraphProblem(
-        kind: .danglingEdge, path: [edge.from, edge.to], edge: edge,
-        message: "\"\(edge)\" names \(end), which is no node", remedy: "declare \(end), or correct its name")
-    }
-    for (end, allowed, place) in [(edge.from, edge.type.from, "begin"), (edge.to, edge.type.to, "end")] {
-      guard let type = types[end], !allowed.contains(type) else { continue }
-      let names = NodeType.allCases.filter(allowed.contains).map(\.rawValue).joined(separator: ", ")
-      return GraphProblem(
-        kind: .wrongType, path: [edge.from, edge.to], edge: edge,
-        message: "\(edge.type.rawValue) cannot \(place) at \(end), which is a \(type.rawValue)",
-        remedy: "it may \(place) at: \(names)")
-    }
-    return nil
+  package static func dangling(_ edge: GraphEdge, _ end: String) -> GraphProblem {
+    GraphProblem(
+      .danglingEdge, [edge.from, edge.to], edge: edge, "\"\(edge)\" names \(end), which is no node",
+      "declare \(end), or correct its name")
   }
 
-  /// The first circle that a walk in byte order meets, its first node repeated at the end.
-  private static func cycle(in edges: [GraphEdge]) -> [String]? {
-    var next: [String: [String]] = [:]
-    for edge in edges { next[edge.from, default: []].append(edge.to) }
-    for key in next.keys { next[key]?.sort(by: precedes) }
-    var finished: Set<String> = []
-    for start in next.keys.sorted(by: precedes) where !finished.contains(start) {
-      // An explicit stack: a chain may be as long as the pack is large.
-      var way = [start]
-      var places: [String: Int] = [start: 0]
-      var turns = [0]
-      while let node = way.last {
-        let choices = next[node] ?? []
-        let turn = turns[turns.count - 1]
-        guard turn < choices.count else {
-          finished.insert(node)
-          places[node] = nil
-          way.removeLast()
-          turns.removeLast()
-          continue
-        }
-        turns[turns.count - 1] += 1
-        let following = choices[turn]
-        if let place = places[following] { return Array(way[place...]) + [following] }
-        if finished.contains(following) { continue }
-        places[following] = way.count
-        way.append(following)
-        turns.append(0)
-      }
+  package static func dangling(_ id: String, _ property: String, _ target: String) -> GraphProblem {
+    GraphProblem(
+      .danglingReference, [id, target], property: property, "\"\(property)\" of \(id) is \(target), which is no node",
+      "name a node that is there")
+  }
+
+  package static func wrongReference(_ node: GraphNode, _ property: String, _ target: GraphNode) -> GraphProblem? {
+    guard case .reference(let types) = node.type.property(property)?.kind, !types.contains(target.type) else {
+      return nil
     }
-    return nil
+    return GraphProblem(
+      .danglingReference, [node.id, target.id], property: property,
+      "\"\(property)\" of \(node.id) is \(target.id), which is a \(target.type.rawValue)",
+      "name a node that is one of: \(types.map(\.rawValue).joined(separator: ", "))")
+  }
+
+  /// Nil where both ends are of types that the edge may have.
+  package static func wrongType(_ edge: GraphEdge, from: NodeType, to: NodeType) -> GraphProblem? {
+    let isFromRight = edge.type.begins(at: from)
+    guard !isFromRight || !edge.type.ends(at: to) else { return nil }
+    let (end, type, place) = isFromRight ? (edge.to, to, "end") : (edge.from, from, "begin")
+    let allowed = isFromRight ? edge.type.to : edge.type.from
+    let names = NodeType.allCases.filter(allowed.contains).map(\.rawValue).joined(separator: ", ")
+    return GraphProblem(
+      .wrongType, [edge.from, edge.to], edge: edge,
+      "\(edge.type.rawValue) cannot \(place) at \(end), which is a \(type.rawValue)", "it may \(place) at: \(names)")
+  }
+
+  /// `path` ends where it begins.
+  package static func cycle(_ path: [String], _ type: EdgeType) -> GraphProblem {
+    GraphProblem(
+      .cycle, path, edge: GraphEdge(path[0], type, path[1]),
+      "\(type.rawValue) runs in a circle: \(path.joined(separator: " → "))", "take one edge of the circle out")
+  }
+
+  package static func twoEnds(of id: String, _ type: EdgeType, _ ends: (String, String)) -> GraphProblem {
+    GraphProblem(
+      .twoParents, [ends.0, id, ends.1], edge: GraphEdge(id, type, ends.1),
+      "\(id) is \(type.rawValue) two: \(ends.0) and \(ends.1)", "keep the nearer of the two")
+  }
+
+  package static func twoBeginnings(
+    of id: String, _ type: EdgeType, _ beginnings: (String, String), among value: String
+  ) -> GraphProblem {
+    GraphProblem(
+      .twoParents, [beginnings.0, id, beginnings.1], edge: GraphEdge(beginnings.1, type, id),
+      "\(type.rawValue) leads to the \(value) \(type.treeAmong ?? "") \(id) from two: \(beginnings.0) and \(beginnings.1)",
+      "keep the nearer of the two, or what flows through is counted twice")
   }
 }

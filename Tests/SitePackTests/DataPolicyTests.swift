@@ -23,8 +23,12 @@ import TwinCore
         """,
         "devices.yaml": """
         devices:
-          a: {profile: meter, modbus_tcp: {host: 10.0.0.1}}
-          b: {profile: meter, modbus_tcp: {host: 10.0.0.2}, data: {export: never}, points: {energy: {data: {keep: 7d}}}}
+          a: {profile: meter, modbus_tcp: {host: 10.0.0.1, unit: 1}}
+          b:
+            profile: meter
+            modbus_tcp: {host: 10.0.0.2, unit: 1}
+            data: {export: never}
+            points: {energy: {data: {keep: 7d}}}
         """,
       ]))
     return try #require(result.pack, "\(result.problems)")

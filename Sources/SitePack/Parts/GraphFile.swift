@@ -11,7 +11,7 @@ extension PackLoader {
     var marks: [GraphEdge: Mark] = [:]
     var nodeMarks: [String: Mark] = [:]
     if let section = top("graph.yaml") {
-      for (key, node) in section.entries("nodes", Self.isNodeID, hint: "write names joined by dots, as m.durand") {
+      for (key, node) in section.entries("nodes", GraphNode.isID, hint: "write names joined by dots, as m.durand") {
         guard let inner = Section(node, name: key.raw, problems), let read = readNode(key.raw, inner) else { continue }
         nodes.append(read)
         nodeMarks[key.raw] = key.mark
@@ -26,38 +26,61 @@ extension PackLoader {
     complete(&nodes, &edges)
     let ids = Set(nodes.map(\.id))
     for node in nodes {
-      guard let of = node.attributes["of"], !ids.contains(of) else { continue }
-      problems.add(
-        .error, "pack.unknown_node", at: nodeMarks[node.id] ?? start(of: "graph.yaml"),
-        "\(node.id) is of \"\(shortened(of))\", which is no node",
-        nearest(to: of, among: ids).map { "did you mean \"\($0)\"?" } ?? "name a node of the graph")
+      for spec in node.type.properties {
+        guard let of = node.reference(spec.name), !ids.contains(of) else { continue }
+        problems.add(
+          .error, "pack.unknown_node", at: nodeMarks[node.id] ?? start(of: "graph.yaml"),
+          "\(node.id) is \(spec.name) \"\(shortened(of))\", which is no node",
+          nearest(to: of, among: ids).map { "did you mean \"\($0)\"?" } ?? "name a node of the graph")
+      }
     }
-    let found = TwinGraph.problems(of: nodes, edges: edges)
+    // A reference to nothing is told above, with the nearest name; other files can still be checked against the graph.
+    let found = TwinGraph.problems(of: nodes, edges: edges).filter {
+      $0.kind != .danglingReference || ids.contains($0.path[1])
+    }
     for problem in found {
       let mark = problem.edge.flatMap { marks[$0] } ?? problem.path.compactMap { nodeMarks[$0] }.first
       problems.add(.error, problem.code, at: mark ?? start(of: "graph.yaml"), problem.message, problem.remedy)
     }
-    if found.isEmpty, let graph = try? TwinGraph(nodes: nodes, edges: edges) { self.graph = graph }
-  }
-
-  /// Names joined by dots: `chiller-1.chw_supply_t`, `m.durand`.
-  static func isNodeID(_ text: String) -> Bool {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    return (1...3).contains(parts.count) && parts.allSatisfy { Identifier.isName($0) }
+    if found.isEmpty { graph = TwinGraph(checked: nodes, edges: edges) }
   }
 
   private func readNode(_ id: String, _ section: Section) -> GraphNode? {
     section.require("type")
     let type = section.word("type", NodeType.self)
     let name = section.text("name") ?? ""
-    var attributes: [String: String] = [:]
-    for key in ["brick", "role", "title", "doc", "with", "ends", "unit", "of"] { attributes[key] = section.text(key) }
-    if let words = section.list("haystack") {
-      attributes["haystack"] = words.compactMap { if case .scalar(let word) = $0 { word.raw } else { nil } }
-        .joined(separator: " ")
-    }
+    // Without a type nothing is known of the other keys: they are not told as unknown.
+    guard let type else { return nil }
+    var properties = Properties()
+    for spec in type.properties { properties[spec.name] = readProperty(spec, section) }
     section.close()
-    return type.map { GraphNode(id: id, type: $0, name: name, attributes: attributes) }
+    return GraphNode(id: id, type: type, name: name, properties: properties)
+  }
+
+  private func readProperty(_ spec: PropertySpec, _ section: Section) -> PropertyValue? {
+    switch spec.kind {
+    case .number(let unit): return section.quantity(spec.name, in: unit).map { .number(Quantity($0, unit)) }
+    case .unit: return section.unit(spec.name).map { .unit($0) }
+    case .boolean: return section.bool(spec.name).map { .boolean($0) }
+    case .choice(let words):
+      return section.word(spec.name, Dictionary(uniqueKeysWithValues: words.map { ($0, $0) })).map { .choice($0) }
+    case .text where spec.name == "haystack":
+      if case .sequence(let words, _) = section.node(spec.name) {
+        let markers = words.compactMap { if case .scalar(let word) = $0 { word.raw } else { nil } }
+        return .text(markers.joined(separator: " "))
+      }
+      return section.text(spec.name).map { .text($0) }
+    case .text: return section.text(spec.name).map { .text($0) }
+    case .reference: return section.text(spec.name).map { .reference($0) }
+    case .integer: return section.integer(spec.name, in: Int.min...Int.max).map { .integer(Int64($0)) }
+    case .instant:
+      guard let text = section.text(spec.name) else { return nil }
+      if let value = spec.kind.read(text) { return value }
+      problems.add(
+        .error, "pack.not_an_instant", at: section.mark(of: spec.name),
+        "\"\(shortened(text))\" is no \(spec.name) of \(section.name)", "give \(spec.kind)")
+      return nil
+    }
   }
 
   private func readEdge(_ node: Node) -> GraphEdge? {
@@ -90,16 +113,16 @@ extension PackLoader {
     var known = Set(nodes.map(\.id))
     if known.insert(site.id).inserted { nodes.append(GraphNode(id: site.id, type: .site, name: site.name)) }
     for draft in devices where known.insert(draft.device.id).inserted {
-      var attributes: [String: String] = [:]
-      attributes["brick"] = draft.brick
-      nodes.append(GraphNode(id: draft.device.id, type: .asset, name: draft.label ?? "", attributes: attributes))
+      var properties = Properties()
+      properties["brick"] = draft.brick.map { .text($0) }
+      nodes.append(GraphNode(id: draft.device.id, type: .asset, name: draft.label ?? "", properties: properties))
     }
     for entry in points {
       guard let device = entry.device, let draft = entry.draft else { continue }
       if known.insert(entry.id).inserted {
-        var attributes = ["unit": entry.unit.ucum]
-        attributes["brick"] = draft.brick
-        nodes.append(GraphNode(id: entry.id, type: .sensor, name: draft.label ?? "", attributes: attributes))
+        var properties: Properties = ["unit": .unit(entry.unit)]
+        properties["brick"] = draft.brick.map { .text($0) }
+        nodes.append(GraphNode(id: entry.id, type: .sensor, name: draft.label ?? "", properties: properties))
       }
       edges.append(
         GraphEdge(entry.id, draft.register.write == nil ? .observes : .controls, devices[device].device.id))
