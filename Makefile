@@ -24,12 +24,13 @@ RELEASE := .build-release/release
 
 # What the build needs: C libraries, and what the toolchain itself needs to compile, link and fetch.
 BUILD_PACKAGES := binutils ca-certificates gcc git libc6-dev libcurl4 libmodbus-dev libncurses6 libsodium-dev \
-  libsqlite3-dev libstdc++-12-dev libxml2 libyaml-dev pkg-config tzdata zlib1g-dev
+  libsqlite3-dev libstdc++-12-dev libxml2 libyaml-dev libzstd-dev pkg-config tzdata zlib1g-dev
 # What the tests need beside it: Python peers, and systemd's tools for the unit.
 TEST_PACKAGES := curl groff-base man-db python3 python3-venv socat systemd systemd-container util-linux
-# A .venv of the project's own, made again when this version changes.
-PYMODBUS := pymodbus==3.16.1
-VENV := .venv/.made-$(subst ==,-,$(PYMODBUS))
+# A .venv of the project's own, made again when one of these versions changes.
+PEERS_PYTHON := duckdb==2.0.0 pyarrow==26.0.1 pymodbus==3.16.1
+comma := ,
+VENV := .venv/.made-$(subst $(eval) ,$(comma),$(subst ==,-,$(PEERS_PYTHON)))
 
 PREFIX ?= /usr
 SYSCONFDIR ?= /etc
@@ -69,6 +70,7 @@ bench: test-deps release ## measure; one JSON line for each figure
 lint: toolchain ## formatting and scripts; silent when well
 	$(call step,lint)
 	@$(SWIFT) format lint --strict -r -p Sources Tests Package.swift
+	@python3 Tests/Support/ontology.py --check
 	@for f in .ci/run .ci/packages Tests/Support/run $$(find Tests/System demo -name '*.sh' 2> /dev/null); do bash -n "$$f"; done
 	@echo "lint: clean"
 
@@ -103,7 +105,7 @@ install: ## install the release build; DESTDIR, PREFIX, SYSCONFDIR
 	  $(RELEASE)/$$b --generate-completion-script zsh > $(DATA)/zsh/vendor-completions/_$$b; \
 	  $(RELEASE)/$$b --generate-completion-script fish > $(DATA)/fish/vendor_completions.d/$$b.fish; \
 	done
-	@echo "installed; what a gateway needs beside it: libsqlite3-0 libmodbus5 libsodium23 libyaml-0-2 tzdata"
+	@echo "installed; what a gateway needs beside it: libsqlite3-0 libmodbus5 libsodium23 libyaml-0-2 libzstd1 tzdata"
 	@echo "next: docs/runbooks/install.md"
 
 clean: ## remove everything that was built
@@ -123,9 +125,9 @@ test-deps: toolchain
 
 # ensurepip stands in Debian's python3-venv, and some other python3 may come first in PATH.
 $(VENV):
-	$(call step,Python peers for the tests: $(PYMODBUS))
+	$(call step,Python peers for the tests: $(PEERS_PYTHON))
 	@rm -rf .venv
 	@for p in python3 /usr/bin/python3; do \
 	  if $$p -c 'import ensurepip, venv' 2> /dev/null; then $$p -m venv .venv; break; fi; done
-	@.venv/bin/pip install -q --disable-pip-version-check $(PYMODBUS) < /dev/null
+	@.venv/bin/pip install -q --disable-pip-version-check $(PEERS_PYTHON) < /dev/null
 	@touch $@

@@ -67,10 +67,12 @@ let package = Package(
     library("CSodium", pkgConfig: "libsodium", apt: "libsodium-dev"),
     library("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
     library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+    library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
     .target(name: "CLinux"),
 
     // Pure rooms: synchronous values, no clock, no I/O, no libm.
     pure("TwinCore"),
+    pure("SeriesCodec", ["TwinCore"]),
     pure("Guard", ["TwinCore"]),
     pure("TwinGraph", ["TwinCore"]),
     pure("Models", ["TwinCore"]),
@@ -79,12 +81,16 @@ let package = Package(
 
     // Rooms that own an effect.
     room("Seams", ["CLinux", "TwinCore"]),
-    room("SQLite", ["CSQLite", "TwinCore"]),
+    room("SQLite", ["CSQLite", "Seams", "TwinCore"]),
     room("Sodium", ["CSodium", "TwinCore"]),
     room("YAML", ["CYAML", "TwinCore"]),
     room("Modbus", ["CModbus", "Seams", "TwinCore"]),
     room("Provenance", ["Sodium", "TwinCore"]),
-    room("FeatureStore", ["SQLite", "TwinCore"]),
+    room("Parquet", ["CZstd", "TwinCore"]),
+    room("FeatureStore", ["SQLite", "Seams", "SeriesCodec", "Sodium", "TwinCore"]),
+    room("Export", ["FeatureStore", "Parquet", "TwinCore"]),
+    room("GraphStore", ["SQLite", "Seams", "TwinCore", "TwinGraph"]),
+    room("Simulation", ["Seams"]),
     room("Collectors", ["Modbus", "Seams", "TwinCore"]),
     room("Actuation", ["Collectors", "FeatureStore", "Guard", "Seams", "TwinCore"]),
     room(
@@ -96,7 +102,7 @@ let package = Package(
     room(
       "EdgeService",
       [
-        "Actuation", "Agents", "Collectors", "FeatureStore", "Guard", "Harnesses", "Models", "Modbus",
+        "Actuation", "Agents", "Collectors", "FeatureStore", "GraphStore", "Guard", "Harnesses", "Models", "Modbus",
         "Provenance",
         "Seams",
         "SQLite", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", "YAML", lifecycle, logging,
@@ -112,11 +118,15 @@ let package = Package(
     program(
       "twinctl",
       [
-        "FeatureStore", "Harnesses", "Provenance", "Seams", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore",
-        arguments,
+        "Export", "FeatureStore", "GraphStore", "Harnesses", "Provenance", "Seams", "SiteKernel", "SitePack", "Sodium",
+        "StatusAPI", "TwinCore", "TwinGraph", arguments,
       ]),
     program(
-      "twind-bench", ["Agents", "FeatureStore", "Guard", "Harnesses", "Models", "SiteKernel", "Sodium", "TwinCore"]),
+      "twind-bench",
+      [
+        "Agents", "Export", "FeatureStore", "GraphStore", "Guard", "Harnesses", "Models", "Parquet", "Seams",
+        "SeriesCodec", "SiteKernel", "Sodium", "TwinCore", "TwinGraph",
+      ]),
     tests("YAMLTests", ["YAML", "TwinCore"]),
     tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"]),
     tests("TwinCoreTests", ["TwinCore"], data: ["Vectors"]),
@@ -125,8 +135,14 @@ let package = Package(
       ["SitePack", "Agents", "Collectors", "Guard", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
     tests("TwinGraphTests", ["TwinGraph", "TwinCore"]),
     tests("ModbusTests", ["Modbus", "Seams", "TwinCore"]),
-    tests("SQLiteTests", ["SQLite", "TwinCore"]),
-    tests("FeatureStoreTests", ["FeatureStore", "SQLite", "TwinCore"]),
+    tests("SQLiteTests", ["SQLite", "Seams", "TwinCore"]),
+    tests("SeriesCodecTests", ["SeriesCodec", "TwinCore"], data: ["Golden"]),
+    tests("ExportTests", ["Export", "FeatureStore", "Parquet", "TwinCore"]),
+    tests("ParquetTests", ["Parquet", "TwinCore"]),
+    tests("GraphStoreTests", ["GraphStore", "SQLite", "Seams", "TwinCore", "TwinGraph"]),
+    tests(
+      "SimulationTests", ["Simulation", "FeatureStore", "GraphStore", "SQLite", "Seams", "SeriesCodec", "TwinCore"]),
+    tests("FeatureStoreTests", ["FeatureStore", "SQLite", "Seams", "SeriesCodec", "Sodium", "TwinCore"]),
     tests("CollectorsTests", ["Collectors", "Modbus", "Seams", "TwinCore"]),
     tests("PlantsTests", ["Plants", "TwinCore"]),
     tests("TidyTests", []),
@@ -137,6 +153,7 @@ let package = Package(
     tests("SiteKernelTests", ["SiteKernel", "Agents", "Guard", "Models", "Sodium", "TwinCore"]),
     tests("StatusAPITests", ["StatusAPI", "Seams", "TwinCore"]),
     tests("TwinctlTests", ["twinctl", "StatusAPI", "Seams", "TwinCore"]),
+    tests("EdgeServiceTests", ["EdgeService", "FeatureStore", "Seams", "TwinCore"]),
     tests("SystemTests", ["twind", "twinctl", "StatusAPI", "FeatureStore", "TwinCore"]),
     tests(
       "ActuationTests", ["Actuation", "Collectors", "CompilerProof", "FeatureStore", "Guard", "Seams", "TwinCore"]),

@@ -22,18 +22,7 @@ extension EdgeDaemon {
         cause: "the system does not say that UTC is right",
         effect: "schedules and tariffs are not followed; control goes on",
         next: "chronyc sources -v, or timedatectl", since: now))
-    let floor = configuration.freeFloorBytes
-    let shortage = try? await keeper.with { (store) throws(StoreError) in store.shortage(floor: floor) }
-    if let shortage = shortage ?? nil {
-      set(
-        true,
-        Problem(
-          id: "store.space", code: shortage.code, severity: .warning, title: "the disk is nearly full",
-          cause: shortage.message, effect: "recording stops when it is full, and then nothing is written to the plant",
-          next: shortage.remedy, since: now))
-    } else {
-      health.clear("store.space")
-    }
+    await watchStore(at: now)
     set(
       journal.dropped > 0,
       Problem(
@@ -47,6 +36,49 @@ extension EdgeDaemon {
         id: "pack.unsigned", code: "pack.unsigned", severity: .warning, title: "the pack is not signed",
         cause: site.ceilingReason ?? "", effect: "the site runs in observe: nothing is written",
         next: "twinctl pack sign \(configuration.pack)", since: now))
+  }
+
+  private func watchStore(at now: Instant) async {
+    set(
+      journal.stalledNanoseconds > Journal.stalledLimitNanoseconds,
+      Problem(
+        id: "store.stalled", code: "store.stalled", severity: .alarm, title: "the disk does not answer",
+        cause: "a commit has been waiting for \(DurationText.short(nanoseconds: journal.stalledNanoseconds))",
+        effect:
+          "control goes on; nothing new is written to the plant, and records beyond \(Journal.waitingMax) ticks are "
+          + "dropped, oldest first",
+        next: "look in the kernel's log for errors of the device that holds the state directory",
+        since: now))
+    // A disk that does not answer is not asked again.
+    guard journal.stalledNanoseconds == 0 else { return }
+    let floor = configuration.freeFloorBytes
+    let looked = try? await keeper.with { (store) throws(StoreError) in (store.shortage(floor: floor), store.condition)
+    }
+    guard let (shortage, condition) = looked else { return }
+    if let shortage {
+      set(
+        true,
+        Problem(
+          id: "store.space", code: shortage.code, severity: .warning, title: "the disk is nearly full",
+          cause: shortage.message, effect: "recording stops when it is full, and then nothing is written to the plant",
+          next: shortage.remedy, since: now))
+      await prune()
+    } else {
+      health.clear("store.space")
+    }
+    set(
+      condition.badCount > 0,
+      Problem(
+        id: "store.damaged", code: "store.damaged", severity: .warning, title: "part of the record is damaged",
+        cause: condition.firstBad.map { "\(condition.badCount) of its bodies: \($0.row), \($0.reason)" } ?? "",
+        effect: "what is in them cannot be read; everything else can", next: "twinctl data verify", since: now))
+    set(
+      condition.upkeepFault != nil,
+      Problem(
+        id: "store.upkeep", code: condition.upkeepFault?.code ?? "store.upkeep", severity: .warning,
+        title: "the record cannot be put away", cause: condition.upkeepFault?.message ?? "",
+        effect: "it stays in the log, which grows; a start takes longer",
+        next: condition.upkeepFault?.remedy ?? "", since: now))
   }
 
   private func set(_ isOn: Bool, _ problem: @autoclosure () -> Problem) {

@@ -171,6 +171,12 @@ public final class EdgeDaemon: Service {
       }
       collecting.cancelAll()
     }
+    do throws(StoreError) {
+      // Everything sealed, so that the next start has nothing to replay.
+      try await keeper.with { (store) throws(StoreError) in try store.close() }
+    } catch {
+      log.error("store not closed in order", metadata: meta([.code: error.code, .remedy: error.remedy]))
+    }
     log.info("site stopped", metadata: meta([.site: site.info.qualifiedID]))
   }
 
@@ -195,6 +201,7 @@ public final class EdgeDaemon: Service {
   /// Checkpoints, retention and the conditions that nobody else watches.
   private func upkeep() async {
     var nextCheckpoint = gatewayClock.uptime.advanced(byNanoseconds: Self.checkpointNanoseconds)
+    await seedGraph()
     await saveCheckpoint(because: "start")
     // Reading the pack took far more memory than running it does.
     ProcessHeap.trim()
@@ -229,11 +236,11 @@ public final class EdgeDaemon: Service {
     }
   }
 
-  private func prune() async {
+  func prune() async {
     let retention = Retention(
       keep: .nanoseconds(configuration.keepNanoseconds),
       keepDecisions: .nanoseconds(configuration.keepDecisionsNanoseconds),
-      bytesMax: configuration.bytesMax)
+      bytesMax: configuration.bytesMax, freeBytesMin: configuration.freeFloorBytes)
     let instant = gatewayClock.instant
     // The clock decides what is old: while it is not believed nothing is.
     guard gatewayClock.isTrusted else { return }

@@ -46,9 +46,13 @@ final class Journal: Sendable {
     var facts: [(String, [UInt8])] = []
     var dropped = 0
     var lastCommitAt: Uptime?
+    /// Since when a commit is under way.
+    var committingSince: Uptime?
   }
 
   static let waitingMax = 2048
+  /// A disk that takes longer is broken, or nearly.
+  static let stalledLimitNanoseconds: Int64 = 5_000_000_000
 
   let keeper: StoreKeeper
   private let clock: any SiteClock
@@ -64,6 +68,11 @@ final class Journal: Sendable {
   }
 
   var dropped: Int { state.withLock { $0.dropped } }
+
+  /// How long the commit under way has taken so far; 0 between two.
+  var stalledNanoseconds: Int64 {
+    state.withLock { $0.committingSince.map { max(1, clock.uptime.nanoseconds(since: $0)) } ?? 0 }
+  }
 
   func submit(_ entry: JournalEntry) {
     let isUrgent = entry.whenDurable != nil
@@ -121,11 +130,12 @@ final class Journal: Sendable {
 
   func drain() async {
     let (entries, closed, facts) = state.withLock { state in
+      state.committingSince = clock.uptime
       defer { (state.waiting, state.closedLeases, state.facts) = ([], [], []) }
       return (state.waiting, state.closedLeases, state.facts)
     }
     let outcome = await commit(entries, closed, facts)
-    state.withLock { $0.lastCommitAt = clock.uptime }
+    state.withLock { ($0.lastCommitAt, $0.committingSince) = (clock.uptime, nil) }
     if case .failure(let fault) = outcome { complain(fault) } else { health.clear("store.commit") }
     for entry in entries { entry.whenDurable?(outcome) }
   }

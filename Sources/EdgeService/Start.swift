@@ -37,12 +37,20 @@ struct Start: Sendable {
       guard let point = site.point(lease.point) else { continue }
       commands.append(.gaveBack(point: point, value: lease.value, outcome: lease.outcome))
     }
+    try store.register(policies: policies(of: site))
     try store.commit()
     var facts: [String: [UInt8]] = [:]
     for (key, bytes) in try store.facts(prefix: factPrefix) { facts[String(key.dropFirst(factPrefix.count))] = bytes }
     return Start(
       recovered: recovered, reverted: reverted, commands: commands, facts: facts, nextFrame: store.nextFrameSequence,
       boot: boot, openLeases: try store.openLeases().count)
+  }
+
+  /// What the pack says may become of values, by point.
+  private static func policies(of site: Commissioned) -> [String: DataPolicy] {
+    Dictionary(
+      site.pack.pack.points.compactMap { point in point.register.map { (point.id, $0.data) } },
+      uniquingKeysWith: { first, _ in first })
   }
 
   /// Counts the start, and tells whether the machine was started since the last one: then the monotonic clock began

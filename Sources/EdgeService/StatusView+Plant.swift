@@ -110,7 +110,7 @@ extension StatusView {
           writable: meta.isWritable, envelope: envelope.map { kernel.definition.envelopes[$0].id },
           held: leases[point].map { API.Quantity($0.value, unit: meta.unit) },
           readBack: leases[point] == nil ? nil : API.Quantity(state.value, unit: meta.unit, quality: state.quality),
-          provenance: meta.isDerived ? "derived" : "measured")
+          provenance: meta.isDerived ? "derived" : "measured", export: meta.register?.data.export.name)
       }
     }
   }

@@ -7,8 +7,8 @@ extension SiteKernel {
   /// Everything that the next step depends on. Restoring it and going on gives the same bits as never having stopped.
   public func checkpoint() -> [UInt8] {
     var writer = CanonicalWriter(reservingBytes: 1 << 16)
-    writer.array(15)
-    writer.integer(1)
+    writer.array(16)
+    writer.integer(2)
     writer.text(definition.id)
     writer.digest(definition.digests.pack)
     writer.integer(lastTick)
@@ -16,6 +16,7 @@ extension SiteKernel {
     writer.integer(Int64(wantedMode.rawValue))
     writer.integer(Int64(ceiling.rawValue))
     writer.digest(fingerprint)
+    writer.integer(graphThrough)
     if let lastRecordAt { writer.uptime(lastRecordAt) } else { writer.null() }
     encodePoints(to: &writer)
     safety.encodeMemory(to: &writer)
@@ -39,6 +40,7 @@ extension SiteKernel {
     wantedMode = try Self.mode(try reader.integer())
     ceiling = try Self.mode(try reader.integer())
     fingerprint = try reader.digest()
+    graphThrough = try reader.integer()
     lastRecordAt = try reader.takeNull() ? nil : try reader.uptime()
     try restorePoints(from: &reader)
     try safety.restoreMemory(from: &reader)
@@ -56,7 +58,7 @@ extension SiteKernel {
   }
 
   private static func head(of reader: inout CanonicalReader) throws(CanonicalFault) -> (site: String, pack: Digest) {
-    try reader.structure(14, version: 1)
+    try reader.structure(15, version: 2)
     return (try reader.text(), try reader.digest())
   }
 

@@ -39,6 +39,7 @@ extension SiteKernel {
         holds[position] = nil
         safety.hold(envelope: position, until: nil)
       }
+    case .graph(let number): graphThrough = max(graphThrough, number)
     }
   }
 

@@ -22,6 +22,8 @@ public struct SiteKernel: Sendable {
   public internal(set) var holds: [OperatorHold?]
   public internal(set) var lastTick: Int64 = 0
   public internal(set) var fingerprint = Digest.zero
+  /// The last change of the site's graph that it was told of.
+  public internal(set) var graphThrough: Int64 = 0
   var router: PolicyRouter
   /// Two for each envelope.
   var latest: [LatestDecision]

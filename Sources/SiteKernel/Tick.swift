@@ -41,6 +41,8 @@ public enum Command: Sendable, Equatable {
   case settled(DecisionID, point: PointIndex, outcome: WriteOutcome, readBack: Double?)
   /// A lease was given back outside of the kernel: it lapsed, or the daemon went down.
   case gaveBack(point: PointIndex, value: Double, outcome: WriteOutcome)
+  /// The site's graph changed: everything up to this number of its feed of changes holds from this tick on.
+  case graph(through: Int64)
 }
 
 extension Tick {
@@ -126,6 +128,9 @@ extension Command {
       writer.integer(Int64(point.raw))
       writer.double(value)
       writer.integer(Int64(outcome.rawValue))
+    case .graph(let number):
+      head(&writer, 10, 1)
+      writer.integer(number)
     }
   }
 
@@ -159,6 +164,7 @@ extension Command {
         readBack: try reader.takeNull() ? nil : try reader.double())
     case (9, 4):
       self = .gaveBack(point: try Self.point(&reader), value: try reader.double(), outcome: try Self.outcome(&reader))
+    case (10, 2): self = .graph(through: try reader.integer())
     default: throw CanonicalFault("command of kind \(kind) with \(count) items")
     }
   }

@@ -155,6 +155,11 @@ enum Router {
     write("DELETE", "v1/overrides/*") { call throws(APIProblem) in
       try call.document(try await call.source.clearOverride(call.arguments[0], by: call.peer))
     },
+    write("POST", "v1/points/*/corrections") { call throws(APIProblem) in
+      let request = try call.body(API.CorrectionRequest.self)
+      try call.demand(reason: request.reason)
+      return try call.document(try await call.source.correct(call.arguments[0], request, by: call.peer))
+    },
     write("PUT", "v1/mode") { call throws(APIProblem) in
       let request = try call.body(API.ModeRequest.self)
       try call.demand(reason: request.reason)

@@ -83,17 +83,20 @@ extension API {
     public var decision: String?
     /// `measured`, `derived`, `simulated`; open.
     public var provenance: String?
+    /// How far its values may leave the site: `never`, `aggregate` or `raw`. Absent: never.
+    public var export: String?
 
     public init(
       id: String, device: String, name: String? = nil, value: Quantity, ref: Int? = nil, wire: Wire? = nil,
       raw: [Int]? = nil, symbol: String? = nil, estimate: Estimate? = nil, writable: Bool = false,
       envelope: String? = nil, held: Quantity? = nil, proposed: Quantity? = nil, readBack: Quantity? = nil,
-      decision: String? = nil, provenance: String? = nil
+      decision: String? = nil, provenance: String? = nil, export: String? = nil
     ) {
       (self.id, self.device, self.name, self.value) = (id, device, name, value)
       (self.ref, self.wire, self.raw, self.symbol) = (ref, wire, raw, symbol)
       (self.estimate, self.writable, self.envelope, self.held) = (estimate, writable, envelope, held)
       (self.proposed, self.readBack, self.decision, self.provenance) = (proposed, readBack, decision, provenance)
+      self.export = export
     }
   }
 }

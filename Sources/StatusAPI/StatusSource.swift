@@ -17,6 +17,9 @@ public protocol StatusSource: Sendable {
   func point(_ id: String) async throws(APIProblem) -> API.Point
   /// Up to `limit` samples, the newest ones, from `since` on.
   func history(_ point: String, since: Instant?, limit: Int) async throws(APIProblem) -> API.History
+  /// Changes what is recorded of a point's past; the plant hears nothing of it.
+  func correct(_ point: String, _ request: API.CorrectionRequest, by peer: Peer) async throws(APIProblem)
+    -> API.Corrected
   func decisions(limit: Int, point: String?) async throws(APIProblem) -> API.Decisions
   func decision(_ id: String) async throws(APIProblem) -> API.Decision
   /// The newest decision about the point.

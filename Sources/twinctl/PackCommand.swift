@@ -54,7 +54,7 @@ extension OfflineVerb {
       exit = outcome.exit.zeroed(options.exitZero)
     } catch {
       _ = session.fail(error)
-      exit = .input
+      exit = error.isRefusal ? .refused : .input
     }
     throw ExitCode(exit.rawValue)
   }

@@ -15,7 +15,10 @@ struct Twinctl: ParsableCommand {
     subcommands: [
       StatusCommand.self, DevicesCommand.self, PointsCommand.self, WatchCommand.self, WhyCommand.self,
       EnvelopeCommand.self, OverrideCommand.self, ModeCommand.self, AlarmsCommand.self, CollectCommand.self,
-      ReplayCommand.self, MetricsCommand.self, PackCommand.self, KeysCommand.self, VersionCommand.self,
+      DataCommand.self, GraphCommand.self, ReplayCommand.self, SupportCommand.self, MetricsCommand.self,
+      PackCommand.self,
+      KeysCommand.self,
+      VersionCommand.self,
       ExplainCommand.self,
     ])
 

@@ -23,6 +23,24 @@ struct Spent {
     return least
   }
 
+  /// Since some moment; only differences mean anything.
+  static var now: Spent { Spent(wallSeconds: seconds(CLOCK_MONOTONIC), cpuSeconds: seconds(CLOCK_PROCESS_CPUTIME_ID)) }
+
+  static func - (a: Spent, b: Spent) -> Spent {
+    Spent(wallSeconds: a.wallSeconds - b.wallSeconds, cpuSeconds: a.cpuSeconds - b.cpuSeconds)
+  }
+
+  static func += (sum: inout Spent, more: Spent) {
+    sum.wallSeconds += more.wallSeconds
+    sum.cpuSeconds += more.cpuSeconds
+  }
+
+  /// Until `now.wallSeconds` is that much; not at all when it is past.
+  static func sleep(until wallSeconds: Double) {
+    let left = wallSeconds - now.wallSeconds
+    if left > 0 { usleep(UInt32(left * 1e6)) }
+  }
+
   private static func seconds(_ clock: clockid_t) -> Double {
     var time = timespec()
     // The clock exists, and the address is that of a local variable.

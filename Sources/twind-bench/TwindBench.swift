@@ -4,23 +4,66 @@ import SiteKernel
 import Sodium
 import TwinCore
 
-/// Measures what needs no daemon: the kernel's step, the guard's check, replay. One JSON object a line; see
-/// docs/bench.md.
+/// Measures what needs no daemon: the kernel's step, the guard's check, replay; the store and the graph. One JSON
+/// object a line; see docs/bench.md.
 @main
 struct TwindBench {
+  private static let usage = """
+    usage: twind-bench DIRECTORY             an empty directory for the recorded hours; best in memory, /dev/shm
+           twind-bench PART DIRECTORY [...]  one of: \(parts.map(\.name).joined(separator: ", ")); DIRECTORY is made
+    """
+
+  private struct Part {
+    var name: String
+    /// Arguments behind the directory.
+    var more = 0
+    var run: @Sendable (String, [String]) throws -> Void
+  }
+
+  /// Of the store and of the graph; docs/bench.md says what each does.
+  private static let parts = [
+    Part(name: "polled") { folder, _ in try StoreBench.polled(in: folder) },
+    Part(name: "closed") { folder, _ in try StoreBench.closePolled(folder) },
+    Part(name: "queries", more: 1) { folder, more in try StoreQueries.run(folder, isClosed: more[0] == "closed") },
+    Part(name: "export", more: 1) { folder, more in try StoreExport.run(folder, to: more[0]) },
+    Part(name: "join", more: 1) { folder, more in try StoreJoin.run(folder, to: more[0]) },
+    Part(name: "rarely") { folder, _ in try StoreBench.rarely(in: folder) },
+    Part(name: "apart") { folder, _ in try StoreBench.apart(in: folder) },
+    Part(name: "series", more: 1) { folder, more in try MeteredSeries.run(in: folder, columns: more[0]) },
+    Part(name: "measures") { _, _ in try MeasurementBytes.run() },
+    Part(name: "pace", more: 2) { folder, more in
+      guard let seconds = Int(more[0]), let every = Int(more[1]), seconds > 0, every > 0 else {
+        throw BenchFault("pace DIRECTORY SECONDS COMMIT-EVERY")
+      }
+      try StoreBench.pace(in: folder, seconds: seconds, commitEvery: every)
+    },
+    Part(name: "memory") { folder, _ in try StoreBench.memory(in: folder) },
+    Part(name: "graph") { folder, _ in try GraphBench.run(in: folder) },
+  ]
+
   static func main() {
-    guard CommandLine.arguments.count == 2 else {
-      fail(64, "usage: twind-bench DIRECTORY\n  an empty directory for the recorded hours; best in memory, /dev/shm")
-    }
+    let arguments = CommandLine.arguments
+    guard arguments.count >= 2 else { fail(64, usage) }
     guard Sodium.ready else { fail(70, "twind-bench: libsodium cannot start") }
     do {
-      print(Figure("kernel.step_us", stepSeconds(points: 1000) * 1e6, "us", .atMost(200)))
-      print(Figure("guard.check_ns", checkSeconds() * 1e9, "ns", .atMost(100)))
-      try replay(points: 50, "kernel.replay_speedup", goal: 10_000, in: CommandLine.arguments[1])
-      try replay(points: 1000, "kernel.replay_speedup_1000", goal: 2_000, in: CommandLine.arguments[1])
+      if let part = parts.first(where: { $0.name == arguments[1] }) {
+        guard arguments.count == 3 + part.more else { fail(64, usage) }
+        try ProcessFacts.makeFolder(arguments[2])
+        try part.run(arguments[2], Array(arguments[3...]))
+      } else {
+        guard arguments.count == 2 else { fail(64, usage) }
+        try kernel(in: arguments[1])
+      }
     } catch {
       fail(70, "twind-bench: \(error)")
     }
+  }
+
+  private static func kernel(in directory: String) throws {
+    print(Figure("kernel.step_us", stepSeconds(points: 1000) * 1e6, "us", .atMost(200)))
+    print(Figure("guard.check_ns", checkSeconds() * 1e9, "ns", .atMost(100)))
+    try replay(points: 50, "kernel.replay_speedup", goal: 10_000, in: directory)
+    try replay(points: 1000, "kernel.replay_speedup_1000", goal: 2_000, in: directory)
   }
 
   /// CPU time of one step in which every point has a reading.
@@ -92,7 +135,7 @@ struct TwindBench {
 
 /// One line of the result.
 struct Figure: CustomStringConvertible {
-  enum Goal { case atMost(Double), atLeast(Double) }
+  enum Goal { case atMost(Double), atLeast(Double), none }
 
   let name: String
   let value: Double
@@ -106,10 +149,11 @@ struct Figure: CustomStringConvertible {
   var description: String {
     let (bound, better) =
       switch goal {
-      case .atMost(let bound): (bound, "lower")
-      case .atLeast(let bound): (bound, "higher")
+      case .atMost(let bound): ("\(bound)", "lower")
+      case .atLeast(let bound): ("\(bound)", "higher")
+      case .none: ("null", "lower")
       }
-    let rounded = (value * 1000).rounded() / 1000
+    let rounded = (value * 10_000).rounded() / 10_000
     return
       #"{"figure":"\#(name)","value":\#(rounded),"unit":"\#(unit)","goal":\#(bound),"better":"\#(better)","peers":{}}"#
   }

@@ -1,4 +1,5 @@
-"""Other collectors at the same work, where they are installed; `make bench PEERS=1` installs collectd (apt) and modpoll (PyPI).
+"""Other collectors and stores at the same work, where they are installed; `make bench PEERS=1` installs collectd (apt),
+modpoll and TsFile (PyPI). What the stores do stands in store_peers.py.
 
 What was measured earlier, on a machine of the same kind with the same registers, stands in EARLIER.
 """
@@ -8,6 +9,7 @@ from stand import ROOT, Child, Slave
 
 VENV = ROOT / ".build-release/peers"
 MODPOLL = "modpoll==1.6.0"
+TSFILE = "tsfile==2.5.0"
 COLLECTD = "/usr/sbin/collectd"
 
 EARLIER = {
@@ -17,6 +19,23 @@ EARLIER = {
     "holes.good_of_90": {"fledge": 0, "collectd": 90, "modpoll": 0},
     "holes.requests_per_cycle": {"fledge": 63, "collectd": 100, "modpoll": 1},
     "holes.reconnects_per_cycle": {"fledge": 15, "collectd": 10, "modpoll": 1},
+    "store.bytes_per_sample.a": {
+        "tsfile": 0.454, "victoria": 1.05, "duckdb": 3.25, "influxdb": 4.77, "prometheus": 5.27, "sqlite": 25.4},
+    "store.bytes_per_sample.b": {"victoria": 1.118, "tsfile": 1.30},
+    "store.bytes_per_sample.c": {"victoria": 0.454, "tsfile": 0.72, "duckdb": 1.19, "influxdb": 3.18, "sqlite": 20.8},
+    "store.measurement_bytes": {"sqlite": 31},
+    "store.ingest_per_cpu_s.fsync_1s": {
+        "sqlite": 58_000, "duckdb": 265_000, "influxdb": 230_000, "prometheus": 345_000, "victoria": 671_000},
+    "store.device_bytes_per_sample.fsync_1s": {
+        "prometheus": 8.4, "victoria": 17.0, "influxdb": 17.8, "duckdb": 31, "sqlite": 7713},
+    "store.commit_p99_ms": {"prometheus": 34, "victoria": 32, "duckdb": 62, "influxdb": 90, "sqlite": 160},
+    "store.asof_1h_p50_ms": {"sqlite": 8.5, "duckdb": 68},
+    "store.range_1h_p50_ms": {"sqlite": 1.34, "victoria": 2.6, "duckdb": 4.8, "prometheus": 14.6, "influxdb": 17.8},
+    "store.avg_1min_10x2h_p50_ms": {"victoria": 3.0, "duckdb": 5.0, "prometheus": 22, "influxdb": 25, "sqlite": 115},
+    "store.latest_1000_p50_ms": {"sqlite": 5.8, "prometheus": 100, "influxdb": 107, "victoria": 133, "duckdb": 722},
+    "store.memory_mib": {"victoria": 47, "influxdb": 47, "prometheus": 66},
+    "store.export_bytes_per_sample": {"duckdb": 2.21},
+    "graph.asof_subtree_p50_ms": {"timely-beliefs": 31},
 }
 
 
@@ -27,6 +46,9 @@ def install():
         shutil.rmtree(VENV, ignore_errors=True)
         subprocess.run(["/usr/bin/python3", "-m", "venv", VENV], check=False)
         subprocess.run([VENV / "bin/pip", "install", "-q", "--disable-pip-version-check", MODPOLL], check=False)
+    if not list(VENV.glob("lib/*/site-packages/tsfile")):
+        stores = [VENV / "bin/pip", "install", "-q", "--disable-pip-version-check", TSFILE, "pyarrow==26.0.1"]
+        subprocess.run(stores, check=False)
 
 
 def collectd(folder, port, addresses):

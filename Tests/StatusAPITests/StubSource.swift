@@ -59,6 +59,12 @@ final class StubSource: StatusSource {
       truncated: limit == 1)
   }
 
+  func correct(
+    _ point: String, _ request: API.CorrectionRequest, by peer: Peer
+  ) async throws(APIProblem) -> API.Corrected {
+    API.Corrected(point: point, tick: 7, samples: 1, text: "\(request.kind.rawValue) by \(peer.name)")
+  }
+
   func decisions(limit: Int, point: String?) async throws(APIProblem) -> API.Decisions {
     API.Decisions(decisions: [try await decision("d-7f3a91")])
   }

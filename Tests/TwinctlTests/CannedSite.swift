@@ -27,6 +27,12 @@ struct CannedSite: StatusSource {
   func history(_ point: String, since: Instant?, limit: Int) async throws(APIProblem) -> API.History {
     try canned("history")
   }
+  func correct(
+    _ point: String, _ request: API.CorrectionRequest, by peer: Peer
+  ) async throws(APIProblem) -> API.Corrected {
+    API.Corrected(point: point, tick: 8, samples: 3, text: "\(point): \(request.kind.rawValue), 3 samples")
+  }
+
   func decisions(limit: Int, point: String?) async throws(APIProblem) -> API.Decisions { try canned("decisions") }
   func decision(_ id: String) async throws(APIProblem) -> API.Decision { try canned("why") }
   func why(_ point: String) async throws(APIProblem) -> API.Decision { try canned("why-clamped") }
