@@ -61,9 +61,7 @@ import TwinCore
     try bed.folder.write(bytes, to: DayBed.openName)
     var bad: [BadBody] = []
     #expect(DayBed.numbers(try bed.reading { bad.append($0) }) == Array(0..<7) + [8, 9])
-    #expect(
-      bad == [BadBody(row: "data/\(DayBed.openName) at \(end(entries[6]))", reason: "no body where one should begin")])
-    bad = []
+    #expect(bad.isEmpty, "nobody was told that it was there")
     #expect(DayBed.numbers(try bed.appending { bad.append($0) }) == Array(0..<7) && bad.isEmpty)
   }
 
