@@ -2,7 +2,6 @@ import ArgumentParser
 import Export
 import FeatureStore
 import Glibc
-import Seams
 import StatusAPI
 import TwinCore
 
@@ -61,25 +60,15 @@ extension DataCommand {
       }
     }
 
-    /// Into a file beside it first, so that a reader never finds half of one.
     private func written(_ export: RecordExport) throws(ExportFault) -> RecordExport.Progress {
-      let files = SystemFileStore()
-      let part = "\(file).part"
       do {
-        try files.remove(part)
-        let open = try files.open(part, .create)
-        var offset: Int64 = 0
         let bar = ProgressBar("exporting")
-        let progress = try export.write(onProgress: { bar.show($0.done) }) { bytes in
-          try open.write(bytes, at: offset)
-          offset += Int64(bytes.count)
+        return try WholeFile.write(file) { append in
+          let progress = try export.write(onProgress: { bar.show($0.done) }, to: append)
+          bar.end()
+          return progress
         }
-        bar.end()
-        try open.sync()
-        try files.rename(part, to: file)
-        return progress
       } catch {
-        try? files.remove(part)
         throw ExportFault(error)
       }
     }

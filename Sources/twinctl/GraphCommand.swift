@@ -1,6 +1,5 @@
 import ArgumentParser
 import GraphStore
-import Seams
 import StatusAPI
 import TwinCore
 import TwinGraph
@@ -52,26 +51,14 @@ struct GraphCommand: ParsableCommand {
     func perform(_ session: Session) throws(APIProblem) -> Outcome {
       let reader = try place.reader()
       let graph = try asked { () throws(GraphStoreError) in try reader.snapshot(at: when.instant, known: when.known) }
-      if let svg { try Self.write(GraphDrawing(graph, title: "as of \(when.instant.rfc3339)").svg, to: svg) }
+      if let svg {
+        try WholeFile.write(svg, Array(GraphDrawing(graph, title: "as of \(when.instant.rfc3339)").svg.utf8))
+      }
       guard let node else { return table(GraphText.nodes(graph), session, file: svg) }
       guard let found = GraphText.node(node, in: graph) else {
         throw GraphCommand.unknown(node, graph.nodes.map(\.id))
       }
       return table(found, session, file: svg)
-    }
-
-    private static func write(_ text: String, to path: String) throws(APIProblem) {
-      do throws(FileFault) {
-        let files = SystemFileStore()
-        let part = "\(path).part"
-        try files.remove(part)
-        let file = try files.open(part, .create)
-        try file.write(Array(text.utf8), at: 0)
-        try file.sync()
-        try files.rename(part, to: path)
-      } catch {
-        throw .input(error)
-      }
     }
   }
 

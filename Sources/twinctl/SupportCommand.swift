@@ -1,6 +1,4 @@
 import ArgumentParser
-import Glibc
-import Seams
 import StatusAPI
 import TwinCore
 
@@ -24,17 +22,7 @@ struct SupportCommand: Verb {
       points: session.client.get("/v1/points", as: API.Points.self).data.points,
       decisions: session.client.get("/v1/decisions?limit=100", as: API.Decisions.self).data.decisions)
     let json = try APIJSON.encode(bundle)
-    do throws(FileFault) {
-      let files = SystemFileStore()
-      let part = "\(file).part"
-      try files.remove(part)
-      let open = try files.open(part, .create)
-      try open.write(json, at: 0)
-      try open.sync()
-      try files.rename(part, to: file)
-    } catch {
-      throw APIProblem(status: 0, code: error.code, title: error.message, next: error.remedy)
-    }
+    try WholeFile.write(file, json)
     let shown = bundle.points.count { $0.value != nil }
     let made = API.SupportMade(file: file, bytes: json.count, points: bundle.points.count, withValues: shown)
     let screen = Screen(style: session.style, now: Stream.now)
