@@ -40,13 +40,13 @@ extension Archive {
   func instants(of numbers: [Int64]) throws(StoreError) -> [Int64] {
     guard let least = numbers.min() else { return [] }
     let spans = try shelf.tickSpans(from: least)
-    var found: [Int64] = []
-    found.reserveCapacity(numbers.count)
-    // The ticks at hand, and which numbers they answer.
-    var (times, reach): (TickTimes, ClosedRange<Int64>?) = (TickTimes([], []), nil)
-    for number in numbers {
-      if reach?.contains(number) != true { (times, reach) = try self.times(around: number, spans) }
-      found.append(times.index(atOrBefore: number).map { times.instants[$0] } ?? Int64.min)
+    var found = numbers
+    var row = 0
+    while row < numbers.count {
+      // The ticks at hand, and which numbers they answer.
+      let (times, reach) = try self.times(around: numbers[row], spans)
+      var rest = found.mutableSpan
+      row = times.answer(&rest, from: row, while: reach)
     }
     return found
   }

@@ -29,8 +29,8 @@ final class Archive {
   var latest: [Int64: Latest?] = [:]
   /// The instant of the last tick.
   private(set) var now = Int64.min
-  private var opened = BodyCache()
-  private var instants = BodyCache()
+  private var opened = BodyCache<RowTimes>(costMax: 3 << 20)
+  private var instants = BodyCache<TickTimes>(costMax: 1 << 20)
   private var turn = 0
 
   init(shelf: Shelf, bad: BadRows) { (self.shelf, self.bad) = (shelf, bad) }
@@ -89,8 +89,6 @@ final class Archive {
     (windows, groups, windowBytes, now, turn) = ([:], [], 0, .min, 0)
     ticks = TickWindow()
     latest = [:]
-    opened = BodyCache()
-    instants = BodyCache()
   }
 }
 
@@ -176,29 +174,31 @@ extension Archive {
 extension Archive {
   /// A body of frames; nil, and noted, where it cannot be trusted.
   func open(_ body: StoredBody) throws(StoreError) -> OpenBody? {
-    if let known = opened[body] { return known as? OpenBody }
     guard let layout = layouts[body.key.layout] else {
       bad.note(BadBody(row: body.name, reason: "its layout \(body.key.layout) is unknown"))
       return nil
     }
     guard let bytes = try bytes(of: body) else { return nil }
     do throws(CodecFault) {
-      let reader = try BodyReader(bytes, forms: layout.forms)
+      // Its bytes have just been compared with their checksum, or never left the memory.
+      let reader = try BodyReader(bytes, forms: layout.forms, isChecked: true)
       guard reader.group == body.key.group, reader.layout == body.key.layout else {
         throw CodecFault("of group \(reader.group), layout \(reader.layout)")
       }
-      let times = try reader.times()
-      let found = OpenBody(reader, times)
-      opened.insert(found, for: body, cost: bytes.count + 80 * reader.columns + 24 * reader.rows)
-      return found
+      if let times = opened[body], times.rows == reader.rows { return OpenBody(reader, times) }
+      let (effective, ticks) = try reader.instants()
+      let times = RowTimes(effective, ticks, unit: reader.unit)
+      opened.insert(times, for: body, cost: times.bytes)
+      return OpenBody(reader, times)
     } catch {
       bad.note(BadBody(row: body.name, reason: error.reason))
       return nil
     }
   }
 
-  func column(_ index: Int, of body: OpenBody, _ stored: StoredBody) -> Column? {
-    do throws(CodecFault) { return try body.reader.column(index) } catch {
+  /// The rows before `end` of a column, without measures; nil, and noted, where it cannot be trusted.
+  func column(_ index: Int, of body: OpenBody, _ stored: StoredBody, through end: Int) -> Column? {
+    do throws(CodecFault) { return try body.reader.column(index, through: end) } catch {
       bad.note(BadBody(row: stored.name, reason: error.reason))
       return nil
     }
@@ -222,7 +222,7 @@ extension Archive {
 
   /// Numbers and instants of a body of ticks.
   func tickTimes(_ body: StoredBody) throws(StoreError) -> TickTimes? {
-    if let known = instants[body] { return known as? TickTimes }
+    if let known = instants[body] { return known }
     guard let opened = try openTicks(body) else { return nil }
     let times = TickTimes(opened.numbers, opened.instants)
     instants.insert(times, for: body, cost: 16 * opened.count)
@@ -240,23 +240,57 @@ extension Archive {
 }
 
 /// A body of frames whose times are unpacked.
-final class OpenBody {
+struct OpenBody {
   let reader: BodyReader
-  let effective: [Int64]
-  let ticks: [Int64]
-  let leads: [Int64]
+  let times: RowTimes
 
-  init(_ reader: BodyReader, _ times: (effective: [Int64], ticks: [Int64], leads: [Int64])) {
-    self.reader = reader
-    (effective, ticks, leads) = times
-  }
+  init(_ reader: BodyReader, _ times: RowTimes) { (self.reader, self.times) = (reader, times) }
 }
 
 final class TickTimes {
   let numbers: [Int64]
   let instants: [Int64]
+  /// No number is left out.
+  private let isWhole: Bool
 
-  init(_ numbers: [Int64], _ instants: [Int64]) { (self.numbers, self.instants) = (numbers, instants) }
+  init(_ numbers: [Int64], _ instants: [Int64]) {
+    precondition(numbers.count == instants.count, "an instant a tick")
+    (self.numbers, self.instants) = (numbers, instants)
+    isWhole = numbers.isEmpty || numbers[numbers.count - 1].saturatingSubtract(numbers[0]) == numbers.count - 1
+  }
+
+  /// Turns numbers from `start` on into the instants of the last ticks that are not after them, up to the first one
+  /// outside of `reach`, of which it gives the place; `Int64.min` where all ticks are later.
+  func answer(_ rows: inout MutableSpan<Int64>, from start: Int, while reach: ClosedRange<Int64>) -> Int {
+    let (numbers, instants) = (numbers, instants)
+    let known = numbers.span
+    let at = instants.span
+    var (row, place) = (start, 0)
+    if isWhole, !known.isEmpty, rows[start] >= known[0] {
+      let (first, last) = (known[0], UInt64(known.count &- 1))
+      let from = max(first, reach.lowerBound)
+      while row < rows.count {
+        // In bounds: the row is below the count, and the place between the first and the last.
+        let number = unsafe rows[unchecked: row]
+        guard number >= from, number <= reach.upperBound else { break }
+        unsafe rows[unchecked: row] = at[unchecked: Int(min(UInt64(bitPattern: number &- first), last))]
+        row &+= 1
+      }
+      if row > start { return row }
+    }
+    while row < rows.count {
+      // In bounds in what follows: the row is below the count, and a place is looked at only where it is too.
+      let number = unsafe rows[unchecked: row]
+      guard row == start || reach.contains(number) else { break }
+      // Mostly the same tick as the sample before, or the next.
+      if place < known.count, unsafe known[unchecked: place] < number { place &+= 1 }
+      let isThere = place < known.count ? unsafe known[unchecked: place] == number : false
+      if !isThere { place = index(atOrBefore: number) ?? known.count }
+      unsafe rows[unchecked: row] = place < known.count ? at[unchecked: place] : Int64.min
+      row &+= 1
+    }
+    return row
+  }
 
   /// The place of the last tick that is not after `number`; nil where all are.
   func index(atOrBefore number: Int64) -> Int? {
@@ -273,36 +307,41 @@ final class TickTimes {
   }
 }
 
-/// Opened bodies, the least recently used let go beyond a bound.
-private struct BodyCache {
+/// What was unpacked of bodies, by their hashes; the least recently used is let go beyond a bound.
+private struct BodyCache<Content: AnyObject> {
   private struct Slot {
-    var object: AnyObject
+    var content: Content
     var cost: Int
     var use: Int
   }
 
-  static let costMax = 2 << 20
+  private let costMax: Int
   private var slots: [Digest: Slot] = [:]
   private var (cost, uses) = (0, 0)
 
-  subscript(_ body: StoredBody) -> AnyObject? {
+  /// In bytes.
+  init(costMax: Int) { self.costMax = costMax }
+
+  subscript(_ body: StoredBody) -> Content? {
     mutating get {
-      guard let slot = slots[body.key.hash] else { return nil }
+      guard let place = slots.index(forKey: body.key.hash) else { return nil }
       uses += 1
-      slots[body.key.hash]?.use = uses
-      return slot.object
+      slots.values[place].use = uses
+      return slots.values[place].content
     }
   }
 
-  mutating func insert(_ object: AnyObject, for body: StoredBody, cost: Int) {
-    guard cost < Self.costMax / 2 else { return }
+  mutating func insert(_ content: Content, for body: StoredBody, cost: Int) {
+    guard cost < costMax / 2 else { return }
     uses += 1
-    let slot = Slot(object: object, cost: cost, use: uses)
+    let slot = Slot(content: content, cost: cost, use: uses)
     if let old = slots.updateValue(slot, forKey: body.key.hash) { self.cost -= old.cost }
     self.cost += cost
-    while self.cost > Self.costMax, let oldest = slots.min(by: { $0.value.use < $1.value.use }) {
-      slots[oldest.key] = nil
-      self.cost -= oldest.value.cost
+    guard self.cost > costMax else { return }
+    // An eighth at a time, so that it costs little each time.
+    for (hash, slot) in slots.sorted(by: { $0.value.use < $1.value.use }) where self.cost > costMax / 8 * 7 {
+      slots[hash] = nil
+      self.cost -= slot.cost
     }
   }
 }

@@ -1,6 +1,6 @@
 // A body's key, as it stands in record headers and indexes of day files:
 //
-//   byte     kind: 1 frames, 2 ticks, 3 rollups
+//   byte     kind: 1 frames, 2 ticks, 3 rollups, 4 lapse (Lapse.swift)
 //   byte     tier
 //   zigzag   group
 //   zigzag   layout version
@@ -23,6 +23,8 @@ enum BodyKind: UInt8, Sendable, CaseIterable {
   case frames = 1
   case ticks = 2
   case rollup = 3
+  /// Where values were that are not kept any more; in closed files.
+  case lapse = 4
 }
 
 /// What is told about a body without reading it.

@@ -4,10 +4,11 @@ import SeriesCodec
 import Sodium
 public import TwinCore
 
-/// A day that is being written again for good: larger bodies, packed as well as can be.
+/// A day that is being written again for good: larger bodies, packed as well as can be, without what is not kept any
+/// more.
 ///
 /// A step packs one body of about `rows` rows, so that commits do not wait long between two of them. Bodies of the
-/// closed file, where there is one already, are taken over as they are.
+/// closed file, where there is one already, are taken over as they are, unless values in them lapse.
 struct DayClosing {
   static let rows = 8192
   /// Wide groups have fewer rows in a body, so that a step's memory is bounded.
@@ -25,10 +26,13 @@ struct DayClosing {
   private var block: Block?
   private var ticks: [TickRecord] = []
   private var orders: [Int64: [Int]] = [:]
+  private var lapses: LapseList
 
-  init(_ day: Int64, _ archive: Archive) throws(StoreError) {
+  /// `over`: the columns of a layout whose values of the day are not kept any more.
+  init(_ day: Int64, _ archive: Archive, _ over: (FrameLayout) -> [Int] = { _ in [] }) throws(StoreError) {
     let shelf = archive.shelf
     self.day = day
+    lapses = try LapseList(day, archive, over)
     count = try shelf.bodies(day: day).count
     var parts: [(kind: BodyKind, group: Int32)] = []
     for kind in [BodyKind.ticks, .frames] {
@@ -64,15 +68,26 @@ struct DayClosing {
   }
 
   private mutating func take(_ stored: StoredBody, _ archive: Archive) throws(StoreError) -> Int {
-    if stored.key.tier == Tier.cold.rawValue {
+    var lost: Set<Int> = []
+    if stored.key.kind == .frames {
+      switch lapses.judge(stored) {
+      case .stays: break
+      case .goes: return 1
+      case .loses(let columns): lost = columns
+      }
+    }
+    if stored.key.tier == Tier.cold.rawValue, lost.isEmpty {
+      // Rows that wait come before these.
+      let packed = try flush()
       guard let bytes = try archive.bytes(of: stored) else { throw unreadable(stored) }
       try writer.append(bytes, stored.key)
-      return stored.key.length / 8
+      return packed + stored.key.length / 8
     }
     guard stored.key.kind == .frames else { return try takeTicks(stored, archive) }
-    guard let opened = try archive.open(stored), let more = archive.block(of: opened, stored) else {
+    guard let opened = try archive.open(stored), var more = archive.block(of: opened, stored) else {
       throw unreadable(stored)
     }
+    more.clear(lost)
     var packed = 0
     let most = min(Self.rows, max(256, Self.cellsMax / max(1, more.columns.count)))
     if block.map({ $0.layout != more.layout }) ?? false { packed += try flush() }
@@ -142,8 +157,11 @@ struct DayClosing {
     guard try archive.shelf.bodies(day: day).count == count else {
       throw StoreError(.busy, "bodies came to \(Days.name(day)) while it was closed")
     }
+    for (bytes, key) in lapses.bodies() { try writer.append(bytes, key) }
+    // Means of what goes must not outlive it; rollups are made anew.
+    if lapses.isNew { try archive.shelf.removeRollups(day: day) }
     try writer.finish()
-    try archive.shelf.replaced(day: day)
+    try archive.shelf.replaced(day: day, isLapse: lapses.isNew)
     return true
   }
 }
@@ -229,8 +247,8 @@ extension SiteStore {
   /// After a day is over it stays open for what comes late.
   public static let graceNanoseconds: Int64 = 7_200_000_000_000
 
-  /// One bounded step of what can wait: flushing, letting go of the log, closing days that are over. Gives whether more
-  /// is left.
+  /// One bounded step of what can wait: flushing, letting go of the log, closing days that are over, writing closed
+  /// ones again without values that are not kept any more. Gives whether more is left.
   public func upkeep(now: Instant) throws(StoreError) -> Bool {
     try settle()
     try archive.shelf.place()
@@ -239,7 +257,11 @@ extension SiteStore {
       return true
     }
     if upkeep.closing == nil, let day = try closable(before: now.advanced(byNanoseconds: -Self.graceNanoseconds)) {
-      upkeep.closing = try DayClosing(day, archive)
+      upkeep.closing = try closing(day, now: now.nanoseconds)
+    }
+    if upkeep.closing == nil {
+      let (day, isMore) = try lapsing(now: now.nanoseconds)
+      if let day { upkeep.closing = try closing(day, now: now.nanoseconds) } else if isMore { return true }
     }
     guard upkeep.closing != nil else { return keepOn() }
     try closeOn()
@@ -273,7 +295,7 @@ extension SiteStore {
     try archive.shelf.place()
     while true {
       if upkeep.closing == nil, let day = try closable(before: instant) {
-        upkeep.closing = try DayClosing(day, archive)
+        upkeep.closing = try closing(day, now: instant.nanoseconds)
       }
       guard upkeep.closing != nil else { return }
       try closeOn()
@@ -281,9 +303,12 @@ extension SiteStore {
   }
 
   private func closeOn() throws(StoreError) {
+    let lapses = archive.shelf.lapseCount
+    defer { if archive.shelf.lapseCount != lapses { tellLapses() } }
     do throws(StoreError) {
       guard let day = upkeep.closing?.day, try upkeep.closing?.step(archive) == true else { return }
       upkeep.closing = nil
+      if archive.shelf.lapseCount != lapses, upkeep.keeping?.day == day { upkeep.keeping = nil }
       if !upkeep.unrolled.contains(day) { upkeep.unrolled.append(day) }
     } catch {
       let day = upkeep.closing?.day

@@ -48,18 +48,20 @@ final class DayFile {
 
   /// Opens an existing file for reading, of either form, also beside its writer. `store.corrupt` when nothing of it can
   /// be read; `bad` gets what else cannot.
-  init(files: any FileStore, reading path: String, bad: (BadBody) -> Void) throws(StoreError) {
+  init(
+    files: any FileStore, reading path: String, patience: Patience = .readsAround, bad: (BadBody) -> Void
+  ) throws(StoreError) {
     (self.files, self.path, isWriter) = (files, path, false)
     file = try filing { () throws(FileFault) in try files.open(path, .read) }
     let size = try Self.size(of: file)
-    let head = try Self.head(of: file)
+    let head = try Self.head(of: file, patience)
     let header = try DayFileHeader(head, path: path)
     (day, form) = (header?.day, header?.form ?? .open)
-    if form == .closed, let entries = try Self.indexed(file, size: size) {
+    if form == .closed, let entries = try Self.indexed(file, size: size, patience) {
       (index, end) = (DayFileIndex(entries), size)
       return
     }
-    let found = try Self.scan(file, size: size)
+    let found = try Self.scan(file, size: size, patience)
     if header == nil, found.entries.isEmpty, !FileHead.isBlank(head) {
       throw StoreError(.corrupt, "\(path): neither its header nor any body can be read")
     }
@@ -76,21 +78,27 @@ final class DayFile {
   /// Opens or makes an open file for appending. What was not flushed when it was closed is checked, cut off from the
   /// first torn body on, and flushed: on return all of `entries` are durable.
   ///
+  /// Throws `store.io` where it insists on what the device does not give, before anything is cut.
+  ///
   /// A file of which nothing can be read is set aside as `path` + ".bad". Throws `store.newer_version`, and
   /// `store.corrupt` for a closed file or one of another day.
-  init(files: any FileStore, appending path: String, day: Int64, bad: (BadBody) -> Void) throws(StoreError) {
+  init(
+    files: any FileStore, appending path: String, day: Int64, patience: Patience = .insists, bad: (BadBody) -> Void
+  ) throws(StoreError) {
     (self.files, self.path, self.day, form, isWriter) = (files, path, day, .open, true)
     var file = try filing { () throws(FileFault) in try files.open(path, .create) }
-    let head = try Self.head(of: file)
+    let head = try Self.head(of: file, patience)
     let header = try DayFileHeader(head, path: path)
     if let header, header != DayFileHeader(day: day, form: .open) {
       throw StoreError(
         .corrupt, "\(path) is of day \(header.day), form \(header.form), where day \(day) is to be added to")
     }
     let size = try Self.size(of: file)
-    var found = try Self.scan(file, size: size)
+    var found = try Self.scan(file, size: size, patience)
     if header == nil, found.entries.isEmpty {
-      if !FileHead.isBlank(head) {
+      // What the device does not give is not blank.
+      let isGiven = try filing { [file] () throws(FileFault) in try file.gives(0..<size, patience) }
+      if !FileHead.isBlank(head) || !isGiven {
         bad(BadBody(row: "data/\(Self.name(path))", reason: "nothing of it can be read; it is set aside"))
         file = try filing { () throws(FileFault) in
           try files.rename(path, to: path + ".bad")
@@ -107,14 +115,17 @@ final class DayFile {
       return
     }
     self.file = file
-    try Self.cutTorn(&found, file)
+    // Nor is it cut off: what is added comes behind it.
+    let tail = found.flushed..<max(size, found.flushed)
+    let isWhole = try filing { () throws(FileFault) in try file.gives(tail, patience) }
+    if isWhole { try Self.cutTorn(&found, file, patience) } else { found.end = max(size, found.end) }
     if header == nil, !Self.isUnflushed(head, found) { bad(badBody("its header does not match its checksum")) }
     for place in found.damages { bad(badBody("no body where one should begin", at: place)) }
     (index, end, cutBytes) = (DayFileIndex(found.entries), found.end, size - found.end)
     try filing { () throws(FileFault) in
       if size > end { try file.truncate(to: end) }
       if header == nil { try file.write(DayFileHeader(day: day, form: .open).bytes, at: 0) }
-      try Self.rewrite(file, found.flushed..<end)
+      if isWhole { try Self.rewrite(file, found.flushed..<end) }
       try file.sync()
       try files.syncDirectory(Self.directory(of: path))
     }
@@ -217,8 +228,8 @@ extension DayFile {
     try filing { () throws(FileFault) in try file.size }
   }
 
-  private static func head(of file: any OpenFile) throws(StoreError) -> [UInt8] {
-    try filing { () throws(FileFault) in try file.readPatiently(FileHead.size, at: 0) }
+  private static func head(of file: any OpenFile, _ patience: Patience) throws(StoreError) -> [UInt8] {
+    try filing { () throws(FileFault) in try file.read(FileHead.size, at: 0, patience) }
   }
 
   /// Whether the power went before the file's first flush: its bodies may have reached the device without its header.
@@ -226,19 +237,23 @@ extension DayFile {
     FileHead.isBlank(head) && found.flushed == 0
   }
 
-  private static func scan(_ file: any OpenFile, size: Int64) throws(StoreError) -> DayFileScan.Found {
-    var scan = DayFileScan(file, size: size)
+  private static func scan(
+    _ file: any OpenFile, size: Int64, _ patience: Patience
+  ) throws(StoreError) -> DayFileScan.Found {
+    var scan = DayFileScan(file, size: size, patience)
     return try scan.run()
   }
 
   /// The entries of a closed file; nil when its trailer or its index is damaged.
-  private static func indexed(_ file: any OpenFile, size: Int64) throws(StoreError) -> [Entry]? {
+  private static func indexed(
+    _ file: any OpenFile, size: Int64, _ patience: Patience
+  ) throws(StoreError) -> [Entry]? {
     let trailerOffset = size - Int64(DayFileTrailer.size)
     guard trailerOffset >= 0 else { return nil }
     let (trailer, index) = try filing { () throws(FileFault) -> (DayFileTrailer?, [UInt8]) in
-      let bytes = try file.readPatiently(DayFileTrailer.size, at: trailerOffset)
+      let bytes = try file.read(DayFileTrailer.size, at: trailerOffset, patience)
       guard let trailer = DayFileTrailer(bytes, fileSize: size) else { return (nil, []) }
-      return (trailer, try file.readPatiently(trailer.indexLength, at: trailer.indexOffset))
+      return (trailer, try file.read(trailer.indexLength, at: trailer.indexOffset, patience))
     }
     guard let trailer, index.count == trailer.indexLength, Checksum.crc32c(index) == trailer.checksum else {
       return nil
@@ -247,10 +262,12 @@ extension DayFile {
   }
 
   /// Takes back what is not whole among the bytes that were not flushed when the file was closed.
-  private static func cutTorn(_ found: inout DayFileScan.Found, _ file: any OpenFile) throws(StoreError) {
+  private static func cutTorn(
+    _ found: inout DayFileScan.Found, _ file: any OpenFile, _ patience: Patience
+  ) throws(StoreError) {
     var cut = found.damages.first { $0 >= found.flushed }
     for (entry, header) in zip(found.entries, found.headers) where header >= found.flushed && header < cut ?? .max {
-      let body = try filing { () throws(FileFault) in try file.readPatiently(entry.key.length, at: entry.offset) }
+      let body = try filing { () throws(FileFault) in try file.read(entry.key.length, at: entry.offset, patience) }
       if body.count != entry.key.length || Checksum.crc32c(body) != entry.checksum {
         cut = header
         break

@@ -22,10 +22,13 @@ struct DayFileScan {
   private static let searchSize = 64 * 1024
   private let file: any OpenFile
   private let size: Int64
+  private let patience: Patience
   private var window: [UInt8] = []
   private var windowStart: Int64 = 0
 
-  init(_ file: any OpenFile, size: Int64) { (self.file, self.size) = (file, size) }
+  init(_ file: any OpenFile, size: Int64, _ patience: Patience) {
+    (self.file, self.size, self.patience) = (file, size, patience)
+  }
 
   mutating func run() throws(StoreError) -> Found {
     var found = Found()
@@ -78,7 +81,7 @@ struct DayFileScan {
     let end = min(offset + Int64(count), size)
     if offset >= windowStart, end <= windowStart + Int64(window.count) { return }
     let wanted = Int(min(Int64(max(count, readSize)), size - offset))
-    window = try filing { () throws(FileFault) in try file.readPatiently(wanted, at: offset) }
+    window = try filing { () throws(FileFault) in try file.read(wanted, at: offset, patience) }
     windowStart = offset
   }
 }

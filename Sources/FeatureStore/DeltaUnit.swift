@@ -41,11 +41,11 @@ extension SiteStore {
   public var unitDays: [String] { archive.shelf.numbers.map { Days.name($0) } }
 
   /// The units of a day: sealed bodies, then the changes whose time begins in it. Each has one place; a day that is
-  /// closed has others than before.
+  /// closed, or loses values that are not kept any more, has others than before.
   public func units(day name: String) throws(StoreError) -> [DeltaUnit] { try reader.units(day: name) }
 
-  /// The bytes of a unit, as stored; `store.not_found` when its day was closed or removed since, `store.not_allowed`
-  /// when it may not leave.
+  /// The bytes of a unit, as stored; `store.not_found` when its day was closed, written again or removed since,
+  /// `store.not_allowed` when it may not leave.
   public func bytes(of unit: DeltaUnit) throws(StoreError) -> [UInt8] { try reader.bytes(of: unit) }
 
   /// Notes that somebody else has a unit for good. When that is so of all of a day's bodies, the day may go first.
@@ -81,17 +81,11 @@ extension StoreReader {
 
   public func units(day name: String) throws(StoreError) -> [DeltaUnit] {
     guard let day = Days.number(named: name) else { return [] }
-    let release = Release(try policies())
     return try retrying { () throws(StoreError) in
+      let release = try currentRelease()
       var units: [DeltaUnit] = []
       for body in try archive.shelf.bodies(day: day) {
-        guard case .file(let form, let entry) = body.place else { continue }
-        let kind: DeltaUnit.Kind =
-          switch body.key.kind {
-          case .frames: .frames
-          case .ticks: .ticks
-          case .rollup: .rollup
-          }
+        guard case .file(let form, let entry) = body.place, let kind = DeltaUnit.Kind(body.key.kind) else { continue }
         units.append(
           DeltaUnit(
             kind: kind, day: name, group: kind == .ticks ? 0 : body.key.group, layout: body.key.layout, subject: "",
@@ -115,32 +109,57 @@ extension StoreReader {
   }
 
   public func bytes(of unit: DeltaUnit) throws(StoreError) -> [UInt8] {
-    // The unit's own word may be old, or made up.
-    guard let known = try units(day: unit.day).first(where: { $0.hash == unit.hash }) else {
-      throw StoreError(.notFound, "day \(unit.day) has no unit \(unit.hash.short)")
+    try retrying { () throws(StoreError) in
+      let (mayLeave, bytes) = try stored(unit)
+      guard mayLeave else {
+        throw StoreError(.notAllowed, "unit \(unit.hash.short) of \(unit.day) may not leave the site")
+      }
+      return bytes
     }
-    guard known.mayLeave else {
-      throw StoreError(.notAllowed, "unit \(unit.hash.short) of \(unit.day) may not leave the site")
-    }
-    return try stored(unit)
   }
 
-  /// Reads a unit and compares it with its checksums; `store.corrupt` when it does not match. Gives its length.
-  public func verify(_ unit: DeltaUnit) throws(StoreError) -> Int { try stored(unit).count }
+  /// Reads a unit and compares it with its hash; `store.corrupt` when it does not match. Gives its length.
+  public func verify(_ unit: DeltaUnit) throws(StoreError) -> Int {
+    try retrying { () throws(StoreError) in try stored(unit).bytes.count }
+  }
 
-  private func stored(_ unit: DeltaUnit) throws(StoreError) -> [UInt8] {
+  /// Looks where the unit says that it is: by its group and ticks, or by its point and time. What it says otherwise may
+  /// be old, or made up.
+  private func stored(_ unit: DeltaUnit) throws(StoreError) -> (mayLeave: Bool, bytes: [UInt8]) {
     guard let day = Days.number(named: unit.day) else { throw StoreError(.notFound, "no day \(unit.day)") }
-    if unit.kind == .overlay {
-      for entry in try overlays(beginningIn: day)
-      where entry.subject == unit.subject && entry.tick == unit.ticks.lowerBound {
-        let bytes = entry.canonicalBytes
-        if Sodium.blake2b256(bytes) == unit.hash { return bytes }
+    let release = try currentRelease()
+    if let kind = unit.kind.body {
+      let group = kind == .ticks ? TickBody.group : unit.group
+      let found = try archive.shelf.bodies(kind, group: group, ticks: unit.ticks, day: day)
+      if let body = found.first(where: { $0.key.hash == unit.hash }) {
+        let bytes = try archive.shelf.read(body)
+        guard Sodium.blake2b256(bytes) == unit.hash else {
+          throw StoreError(.corrupt, "\(body.name) does not match its hash \(unit.hash.short)")
+        }
+        return (release.lets(kind, layouts[body.key.layout]?.layout), bytes)
       }
     } else {
-      let found = try archive.shelf.bodies(day: day).first { $0.key.hash == unit.hash }
-      if let found { return try archive.shelf.read(found) }
+      let start = unit.effective.lowerBound
+      for entry in try versions(
+        family: Overlay.family, subject: unit.subject, overlapping: start..<start.advanced(byNanoseconds: 1))
+      where entry.tick == unit.ticks.lowerBound && Days.number(entry.effective.lowerBound.nanoseconds) == day {
+        let bytes = entry.canonicalBytes
+        if Sodium.blake2b256(bytes) == unit.hash { return (release.lets(entry.subject, .raw), bytes) }
+      }
     }
     throw StoreError(.notFound, "day \(unit.day) has no unit \(unit.hash.short)")
+  }
+
+  /// What the pack has last said; read again when `site.db` was written since.
+  private func currentRelease() throws(StoreError) -> Release {
+    let state = try storing { () throws(SQLiteFault) in
+      // The first counts commits of others, the second rows that this connection changed.
+      [try database.integer("PRAGMA data_version") ?? 0, try database.integer("SELECT total_changes()") ?? 0]
+    }
+    if let (known, release) = releaseKnown, known == state { return release }
+    let release = Release(try policies())
+    releaseKnown = (state, release)
+    return release
   }
 
   private func overlays(beginningIn day: Int64) throws(StoreError) -> [VersionEntry] {
@@ -148,6 +167,27 @@ extension StoreReader {
     let bounds = Instant(nanoseconds: range.lowerBound)..<Instant(nanoseconds: range.upperBound.saturatingAdd(1))
     return try versions(family: Overlay.family, subject: nil, overlapping: bounds)
       .filter { bounds.contains($0.effective.lowerBound) }
+  }
+}
+
+extension DeltaUnit.Kind {
+  /// nil of a lapse, which is nobody else's to have.
+  init?(_ kind: BodyKind) {
+    switch kind {
+    case .frames: self = .frames
+    case .ticks: self = .ticks
+    case .rollup: self = .rollup
+    case .lapse: return nil
+    }
+  }
+
+  var body: BodyKind? {
+    switch self {
+    case .frames: .frames
+    case .ticks: .ticks
+    case .rollup: .rollup
+    case .overlay: nil
+    }
   }
 }
 

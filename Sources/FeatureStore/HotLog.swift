@@ -44,9 +44,10 @@ final class HotLog {
   /// records that were given are durable.
   ///
   /// `layouts`: those known so far; the ones that records bring are added. Throws `store.newer_version` before it
-  /// touches anything; an error of `body` ends the opening.
+  /// touches anything, and `store.io` where it insists on what the device does not give; an error of `body` ends the
+  /// opening.
   init(
-    files: any FileStore, directory: String, layouts: [Int64: FrameLayout],
+    files: any FileStore, directory: String, layouts: [Int64: FrameLayout], patience: Patience = .readsAround,
     _ body: (LogRecord) throws(StoreError) -> Void, bad: (BadBody) -> Void
   ) throws(StoreError) {
     (self.files, self.directory) = (files, directory)
@@ -56,7 +57,7 @@ final class HotLog {
         try files.syncDirectory(String(directory[..<slash]))
       }
     }
-    var replay = LogReplay(layouts: layouts)
+    var replay = LogReplay(layouts: layouts, patience)
     let found = try replay.run(files, directory, body, bad: bad)
     (recovery, lastCommit) = (replay.summary, replay.lastCommit)
     lastNumber = found.last?.file.number ?? -1
@@ -143,6 +144,12 @@ final class HotLog {
     let kept = found.filter { !$0.isBlank }
     closed = kept.map(\.file)
     guard let newest = kept.last else { return }
+    let isWhole = try filing { () throws(FileFault) -> Bool in
+      let open = try files.open(newest.file.path, .read)
+      return try open.gives(newest.last..<max(newest.last, newest.file.size), .readsAround)
+    }
+    // What cannot be read is not cut off either: the file stays as it is, and the next record begins another.
+    guard isWhole else { return }
     let open = try filing { () throws(FileFault) in
       let open = try files.open(newest.file.path, .write)
       // A damaged header may hide a header and records alike: such a file is left as it is.

@@ -97,13 +97,15 @@ struct LogFile {
   }
 
   /// The files in `directory`, by number, with their headers. Throws `store.newer_version`.
-  static func all(_ files: any FileStore, in directory: String) throws(StoreError) -> [LogFile] {
+  static func all(
+    _ files: any FileStore, in directory: String, _ patience: Patience = .readsAround
+  ) throws(StoreError) -> [LogFile] {
     var found: [LogFile] = []
     for number in try filing({ () throws(FileFault) in try files.names(in: directory) }).compactMap(Self.number) {
       var file = LogFile(number: number, path: directory + "/" + name(number))
       guard let open = try file.open(files) else { continue }
       let (size, head) = try filing { () throws(FileFault) in
-        (try open.size, try open.readPatiently(FileHead.size, at: 0))
+        (try open.size, try open.read(FileHead.size, at: 0, patience))
       }
       file.size = size
       file.header = try LogFileHeader(head, path: file.path)
@@ -132,7 +134,38 @@ extension Checksum {
   }
 }
 
+/// What is done where the device does not give bytes.
+enum Patience: Sendable {
+  /// The read is tried again, and then fails: for whoever cuts files by what he read.
+  case insists
+  /// Zeros stand for them.
+  case readsAround
+}
+
 extension OpenFile {
+  func read(_ count: Int, at offset: Int64, _ patience: Patience) throws(FileFault) -> [UInt8] {
+    guard patience == .insists else { return try readPatiently(count, at: offset) }
+    do throws(FileFault) { return try read(count, at: offset) } catch {
+      guard error.kind == .io else { throw error }
+      return try read(count, at: offset)
+    }
+  }
+
+  /// Whether the device gives all of a range. Where that is insisted on, throws what it says instead.
+  func gives(_ range: Range<Int64>, _ patience: Patience) throws(FileFault) -> Bool {
+    let pieceSize: Int64 = 1 << 20
+    for start in stride(from: range.lowerBound, to: range.upperBound, by: Int(pieceSize)) {
+      let count = Int(min(pieceSize, range.upperBound - start))
+      do throws(FileFault) {
+        _ = try read(count, at: start, .insists)
+      } catch {
+        guard patience == .readsAround else { throw error }
+        return false
+      }
+    }
+    return true
+  }
+
   /// As `read`, with zeros where the device cannot give the bytes any more.
   func readPatiently(_ count: Int, at offset: Int64) throws(FileFault) -> [UInt8] {
     do throws(FileFault) {

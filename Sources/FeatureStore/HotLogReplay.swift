@@ -25,22 +25,25 @@ struct LogReplay {
   }
 
   private var reader: LogBodyReader
+  private let patience: Patience
   private(set) var summary = Summary()
   private(set) var lastCommit: Int64 = 0
 
-  init(layouts: [Int64: FrameLayout]) { reader = LogBodyReader(layouts: layouts) }
+  init(layouts: [Int64: FrameLayout], _ patience: Patience = .readsAround) {
+    (reader, self.patience) = (LogBodyReader(layouts: layouts), patience)
+  }
 
   /// Gives the files in order. Throws what `body` throws.
   mutating func run(
     _ files: any FileStore, _ directory: String, _ body: (LogRecord) throws(StoreError) -> Void, bad: (BadBody) -> Void
   ) throws(StoreError) -> [Found] {
     // All headers first: a newer version is refused before anything else happens.
-    let all = try LogFile.all(files, in: directory)
+    let all = try LogFile.all(files, in: directory, patience)
     var bounds: [Int64] = []
     var bound = Int64.max
     for file in all.reversed() {
       bounds.append(bound)
-      if let first = try Self.firstCommit(file, files) { bound = min(bound, first) }
+      if let first = try firstCommit(file, files) { bound = min(bound, first) }
     }
     var found: [Found] = []
     for (file, bound) in zip(all, bounds.reversed()) {
@@ -50,10 +53,10 @@ struct LogReplay {
     return found
   }
 
-  private static func firstCommit(_ file: LogFile, _ files: any FileStore) throws(StoreError) -> Int64? {
+  private func firstCommit(_ file: LogFile, _ files: any FileStore) throws(StoreError) -> Int64? {
     if let header = file.header { return header.firstCommit }
     guard let open = try file.open(files) else { return nil }
-    var scan = LogScan(open, size: file.size)
+    var scan = LogScan(open, size: file.size, patience)
     return try scan.next()?.header.commit
   }
 
@@ -63,7 +66,7 @@ struct LogReplay {
     bad: (BadBody) -> Void
   ) throws(StoreError) -> Found {
     var found = Found(file: file)
-    var scan = LogScan(open, size: file.size)
+    var scan = LogScan(open, size: file.size, patience)
     let name = "log/" + LogFile.name(file.number)
     reader.reset()
     while let record = try scan.next() {
@@ -81,8 +84,10 @@ struct LogReplay {
     }
     let end = found.end == 0 && file.header != nil ? Int64(FileHead.size) : found.end
     if found.end == 0, file.header == nil {
-      let head = try filing { () throws(FileFault) in try open.readPatiently(FileHead.size, at: 0) }
-      found.isBlank = FileHead.isBlank(head)
+      let head = try filing { () throws(FileFault) in try open.read(FileHead.size, at: 0, patience) }
+      // What the device does not give is not blank.
+      let isGiven = try filing { () throws(FileFault) in try open.gives(0..<file.size, patience) }
+      found.isBlank = FileHead.isBlank(head) && isGiven
       if !found.isBlank { bad(BadBody(row: name, reason: "neither its header nor any record can be read")) }
     }
     if file.size > end { cut(file.size - end) }

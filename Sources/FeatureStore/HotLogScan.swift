@@ -23,6 +23,7 @@ struct LogScan {
   private static let windowSize: Int64 = 256 * 1024
   private let file: any OpenFile
   private let size: Int64
+  private let patience: Patience
   /// The bytes of the file from `windowStart`.
   private(set) var window: [UInt8] = []
   private var windowStart: Int64 = 0
@@ -37,8 +38,8 @@ struct LogScan {
   private(set) var rest: Damage?
 
   /// Begins behind the header.
-  init(_ file: any OpenFile, size: Int64) {
-    (self.file, self.size) = (file, size)
+  init(_ file: any OpenFile, size: Int64, _ patience: Patience = .readsAround) {
+    (self.file, self.size, self.patience) = (file, size, patience)
     (offset, end) = (Int64(FileHead.size), Int64(FileHead.size))
   }
 
@@ -102,7 +103,7 @@ struct LogScan {
     if place >= windowStart, place + Int64(count) <= windowStart + Int64(window.count) { return true }
     guard place + Int64(count) <= size else { return false }
     let wanted = Int(min(max(Int64(count), Self.windowSize), size - place))
-    window = try filing { () throws(FileFault) in try file.readPatiently(wanted, at: place) }
+    window = try filing { () throws(FileFault) in try file.read(wanted, at: place, patience) }
     windowStart = place
     return window.count >= count
   }

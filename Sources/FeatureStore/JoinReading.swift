@@ -63,7 +63,9 @@ extension StoreReader {
     var columns: [JoinedColumn?] = sources.map { _ in nil }
     var walk: JoinWalk?
     for (point, found) in zip(distinct, arrivals) {
-      let overlays = try overlays(of: point, within: range, through: tick).overlays
+      let stack = try overlays(of: point, within: range, through: nil)
+      if let blur = stack.blurs.first(where: { labels.meets($0, span: span) }) { throw blur.fault(of: point) }
+      let overlays = stack.overlays.filter { $0.tick <= tick }
       let meanings = try meanings(of: point, within: range, through: tick)
       let samples = KnownSamples(frames: found.frames, overlays: overlays)
       for index in sources.indices where points[index] == point {

@@ -21,6 +21,14 @@ struct Overlay: Sendable, Equatable {
   var grounds: Grounds
 }
 
+/// Changes that were folded into one.
+struct Blur: Sendable, Equatable {
+  /// From the first of them to just before the last.
+  var ticks: Range<Int64>
+  /// Nanoseconds.
+  var effective: Range<Int64>
+}
+
 /// The changes of one point, as many as are known at some tick, ready to be laid over its samples.
 ///
 /// Time runs by ticks, and within a tick frames come before changes. So a change counts over what frames of its own and
@@ -28,6 +36,8 @@ struct Overlay: Sendable, Equatable {
 struct OverlayStack {
   /// In the order in which they were made.
   let overlays: [Overlay]
+  /// Of which ticks what was known of which time is not told apart any more.
+  private(set) var blurs: [Blur] = []
   /// Retractions as strata; a statement's number is the place in `retractions`.
   private let retracted: Strata
   /// Places in `overlays`.
@@ -38,6 +48,11 @@ struct OverlayStack {
     self.overlays = overlays
     retractions = overlays.indices.filter { overlays[$0].operation == .retract }
     retracted = Strata(retractions.map { overlays[$0].effective })
+  }
+
+  init(_ overlays: [Overlay], blurs: [Blur]) {
+    self.init(overlays)
+    self.blurs = blurs
   }
 
   var isEmpty: Bool { overlays.isEmpty }
@@ -52,17 +67,12 @@ struct OverlayStack {
     let added = replacements(within: range)
     guard added.count > 0 else { return kept }
     // A correction mostly has the instants of frames; what came late is put in between.
-    var (result, late) = (kept, SampleColumns())
-    var row = 0
-    for index in 0..<added.count {
-      row = kept.row(from: row, notBefore: added.effective[index])
-      if row == kept.count || kept.effective[row] != added.effective[index] {
-        late.append(added, index..<index + 1)
-      } else if kept.ticks[row] <= added.ticks[index] {
-        result.replace(row, by: added, index)
-      }
-    }
-    return late.count > 0 ? result.merged(with: late) : result
+    var result = kept
+    let late = result.correct(by: added)
+    guard !late.isEmpty else { return result }
+    var between = SampleColumns()
+    for index in late { between.append(added, index..<index + 1) }
+    return result.merged(with: between)
   }
 
   /// `base` without the frames that a retraction of their own or a later tick covers.
@@ -83,8 +93,28 @@ struct OverlayStack {
     return result
   }
 
+  /// As `replacements`, where nothing is retracted and none begins before the one before it ends; else nil.
+  private func plainReplacements(within range: Range<Int64>) -> SampleColumns? {
+    guard retractions.isEmpty else { return nil }
+    var found: SampleColumns?
+    for overlay in overlays where overlay.effective.overlaps(range) {
+      guard case .replace(let samples) = overlay.operation else { continue }
+      let rows = samples.row(notBefore: range.lowerBound)..<samples.row(notBefore: range.upperBound)
+      guard !rows.isEmpty else { continue }
+      guard let last = found?.effective.last else {
+        found = samples
+        if rows.count < samples.count { found = samples.part(rows) }
+        continue
+      }
+      guard last < samples.effective[rows.lowerBound] else { return nil }
+      found?.append(samples, rows)
+    }
+    return found ?? SampleColumns()
+  }
+
   /// The last replacement of each instant of `range`, unless a later retraction covers it.
   private func replacements(within range: Range<Int64>) -> SampleColumns {
+    if let plain = plainReplacements(within: range) { return plain }
     var places: [(effective: Int64, overlay: Int, row: Int)] = []
     for (index, overlay) in overlays.enumerated() {
       guard case .replace(let samples) = overlay.operation, overlay.effective.overlaps(range) else { continue }

@@ -144,15 +144,17 @@ extension Overlay {
       row += try reader.count(max: filled)
       bits[row] = try reader.raw()
     }
-    var numbers = try OverlayColumn.decode(filled, from: &reader).enumerated().makeIterator()
+    let numbers = try OverlayColumn.decode(filled, from: &reader)
+    var values = numbers.map { step > 0 ? Double($0) * step : Double(bitPattern: UInt64(bitPattern: $0)) }
+    for (row, pattern) in bits where values.indices.contains(row) { values[row] = Double(bitPattern: pattern) }
+    if filled == count {
+      samples.values = values
+      return samples
+    }
+    var next = 0
     for quality in samples.qualities {
-      guard quality.hasValue, let (row, number) = numbers.next() else {
-        samples.values.append(.nan)
-        continue
-      }
-      let exception = bits.isEmpty ? nil : bits[row].map { Double(bitPattern: $0) }
-      samples.values.append(
-        exception ?? (step > 0 ? Double(number) * step : Double(bitPattern: UInt64(bitPattern: number))))
+      samples.values.append(quality.hasValue ? values[next] : .nan)
+      if quality.hasValue { next += 1 }
     }
     return samples
   }

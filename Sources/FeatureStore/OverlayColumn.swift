@@ -59,15 +59,13 @@ enum OverlayColumn {
       values.append(contentsOf: repeatElement(0, count: count - values.count))
     } else {
       var bits = BitReader(try reader.bytes(try reader.count(max: reader.remaining)))
-      while values.count < count {
-        var quotient: UInt64 = 0
-        while quotient < escape, try bits.take(1) == 1 { quotient += 1 }
-        let z = quotient == escape ? try bits.take(64) : quotient << UInt64(k) | (try bits.take(k))
+      try bits.takeRice(count - values.count, parameter: k, escape: Int(escape)) { z in
         values.append(ByteReader.signed(z) &* Int64(divisor))
       }
     }
-    for order in stride(from: order, to: 0, by: -1) where values.count > order {
-      for index in order..<values.count { values[index] &+= values[index - 1] }
+    var span = values.mutableSpan
+    for order in stride(from: order, to: 0, by: -1) where span.count > order {
+      for index in order..<span.count { span[index] &+= span[index - 1] }
     }
     return values
   }

@@ -1,3 +1,4 @@
+import SeriesCodec
 public import TwinCore
 
 /// One point's samples as columns of one length.
@@ -31,6 +32,34 @@ struct SampleColumns: Sendable, Equatable {
     qualities.append(quality)
   }
 
+  /// Rows of a column, which has them from the body's first on.
+  mutating func append(_ column: Column, _ times: RowTimes, _ rows: Range<Int>) {
+    let start = values.count
+    times.append(rows, to: &effective, &ticks)
+    let counts = column.counts.span.extracting(rows)
+    values.append(addingCapacity: rows.count) { span in
+      // In bounds: as many counts as rows.
+      switch column.form {
+      case .decimal(let scale):
+        for row in counts.indices { span.append(Double(unsafe counts[unchecked: row]) * scale) }
+      case .double:
+        for row in counts.indices { span.append(Double(bitPattern: UInt64(bitPattern: unsafe counts[unchecked: row]))) }
+      case .integer: for row in counts.indices { span.append(Double(unsafe counts[unchecked: row])) }
+      }
+    }
+    for exception in column.exceptions where rows.contains(Int(exception.row)) {
+      values[start + Int(exception.row) - rows.lowerBound] = Double(bitPattern: exception.bits)
+    }
+    guard !column.qualities.isEmpty else {
+      return qualities.append(contentsOf: repeatElement(.good, count: rows.count))
+    }
+    for row in rows {
+      let quality = Quality(rawValue: column.qualities[row]) ?? .never
+      if !quality.hasValue { values[start + row - rows.lowerBound] = .nan }
+      qualities.append(quality)
+    }
+  }
+
   mutating func append(_ other: SampleColumns, _ rows: Range<Int>) {
     guard !rows.isEmpty else { return }
     effective.append(contentsOf: other.effective[rows])
@@ -39,10 +68,43 @@ struct SampleColumns: Sendable, Equatable {
     qualities.append(contentsOf: other.qualities[rows])
   }
 
-  mutating func replace(_ row: Int, by other: SampleColumns, _ otherRow: Int) {
-    ticks[row] = other.ticks[otherRow]
-    values[row] = other.values[otherRow]
-    qualities[row] = other.qualities[otherRow]
+  func part(_ rows: Range<Int>) -> SampleColumns {
+    var part = SampleColumns()
+    part.append(self, rows)
+    return part
+  }
+
+  /// Puts the rows of `others`, which rise too, in the place of those of the same instant whose tick is not later.
+  /// Gives the places in `others` of instants that are not here.
+  mutating func correct(by others: SampleColumns) -> [Int] {
+    var late: [Int] = []
+    let (instants, theirInstants, theirTicks) = (effective, others.effective, others.ticks)
+    let (theirValues, theirQualities) = (others.values, others.qualities)
+    var (ticks, values, qualities) = (ticks, values, qualities)
+    (self.ticks, self.values, self.qualities) = ([], [], [])
+    var ownTicks = ticks.mutableSpan
+    var ownValues = values.mutableSpan
+    var ownQualities = qualities.mutableSpan
+    var row = 0
+    for index in theirInstants.indices {
+      let instant = theirInstants[index]
+      // Corrections mostly follow each other as the samples do.
+      if row == instants.count || instants[row] != instant {
+        row = Self.row(of: instants, from: row, notBefore: instant)
+      }
+      guard row < instants.count, instants[row] == instant else {
+        late.append(index)
+        continue
+      }
+      if ownTicks[row] <= theirTicks[index] {
+        ownTicks[row] = theirTicks[index]
+        ownValues[row] = theirValues[index]
+        ownQualities[row] = theirQualities[index]
+      }
+      row += 1
+    }
+    (self.ticks, self.values, self.qualities) = (ticks, values, qualities)
+    return late
   }
 
   /// With the rows of `others`, which rise too and have instants of their own.
@@ -62,7 +124,11 @@ struct SampleColumns: Sendable, Equatable {
 
   /// The first row from `start` on whose instant is not before `instant`; the instants must rise.
   func row(from start: Int = 0, notBefore instant: Int64) -> Int {
-    var (low, high) = (start, count)
+    Self.row(of: effective, from: start, notBefore: instant)
+  }
+
+  private static func row(of effective: [Int64], from start: Int, notBefore instant: Int64) -> Int {
+    var (low, high) = (start, effective.count)
     while low < high {
       let middle = (low + high) / 2
       if effective[middle] < instant { low = middle + 1 } else { high = middle }

@@ -8,6 +8,7 @@ public import TwinCore
 extension SiteStore {
   /// Records what differs from what is recorded; part of the next commit.
   public func register(policies: [String: DataPolicy]) throws(StoreError) {
+    keepingState.isStale = true
     let known = try reader.policies()
     for point in policies.keys.sorted() {
       guard let policy = policies[point], known[point] != policy else { continue }
@@ -55,7 +56,7 @@ struct Release {
     switch kind {
     case .frames: layout?.points.allSatisfy { lets($0, .raw) } ?? false
     case .rollup: layout?.points.allSatisfy { lets($0, .aggregate) } ?? false
-    case .ticks: false
+    case .ticks, .lapse: false
     }
   }
 }

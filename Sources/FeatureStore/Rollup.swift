@@ -99,6 +99,15 @@ struct RollupColumns: Sendable, Equatable {
     return result
   }
 
+  mutating func reserve(_ capacity: Int) {
+    starts.reserveCapacity(capacity)
+    counts.reserveCapacity(capacity)
+    sums.reserveCapacity(capacity)
+    minima.reserveCapacity(capacity)
+    maxima.reserveCapacity(capacity)
+    bad.reserveCapacity(capacity)
+  }
+
   private mutating func close(_ start: Int64, _ sum: inout RollupSum) {
     append(start, count: sum.count, sum: sum.total, minimum: sum.minimum, maximum: sum.maximum, bad: sum.bad)
     sum.reset()

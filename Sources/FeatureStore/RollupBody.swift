@@ -54,7 +54,7 @@ struct RollupBody {
     return writer.bytes
   }
 
-  private static func form(_ step: Double) -> ValueForm { step > 0 ? .decimal(scale: step) : .double }
+  fileprivate static func form(_ step: Double) -> ValueForm { step > 0 ? .decimal(scale: step) : .double }
 
   private static func column(_ values: [Double], step: Double) -> Column {
     var column = Column(form: form(step), counts: [])
@@ -71,23 +71,37 @@ struct RollupBody {
     return column
   }
 
-  /// The minutes of one column of the layout; nil where the body does not have it. `steps` are those of the layout's
-  /// columns.
-  static func minutes(ofColumn column: Int, in bytes: [UInt8], steps: [Double]) throws(CodecFault) -> RollupColumns? {
-    var reader = ByteReader(bytes)
-    let first = try reader.count(max: Block.columnsMax)
-    let points = try reader.count(max: pointsMax)
-    guard points > 0, first + points <= steps.count else { throw CodecFault("columns \(first) and \(points) more") }
-    guard (first..<first + points).contains(column) else { return nil }
-    let forms = steps[first..<first + points].flatMap { [.integer, form($0), form($0), form($0), .integer] }
-    let body = try BodyReader(try reader.bytes(reader.remaining), forms: forms)
-    let starts = try body.times().effective
-    let place = 5 * (column - first)
+  /// A body that is read.
+  struct Opened {
+    /// Of the layout.
+    let columns: Range<Int>
+    fileprivate let body: BodyReader
+    fileprivate let starts: [Int64]
+
+    /// `bytes` have just been compared with their checksum; `steps` are those of the layout's columns.
+    init(_ bytes: [UInt8], steps: [Double]) throws(CodecFault) {
+      var reader = ByteReader(bytes)
+      let first = try reader.count(max: Block.columnsMax)
+      let points = try reader.count(max: pointsMax)
+      guard points > 0, first + points <= steps.count else { throw CodecFault("columns \(first) and \(points) more") }
+      columns = first..<first + points
+      let forms = steps[columns].flatMap { [.integer, form($0), form($0), form($0), .integer] }
+      body = try BodyReader(try reader.bytes(reader.remaining), forms: forms, isChecked: true)
+      starts = try body.instants().effective
+    }
+  }
+}
+
+extension RollupBody.Opened {
+  /// The minutes of one of the `columns`.
+  func minutes(ofColumn column: Int) throws(CodecFault) -> RollupColumns {
+    let place = 5 * (column - columns.lowerBound)
     let counts = try body.column(place).counts
     let bad = try body.column(place + 4).counts
     let (sums, minima) = (try body.column(place + 1), try body.column(place + 2))
     let maxima = try body.column(place + 3)
     var found = RollupColumns()
+    found.reserve(starts.count)
     for row in starts.indices where counts[row] != 0 || bad[row] != 0 {
       found.append(
         starts[row], count: counts[row], sum: sums.cell(row).value, minimum: minima.cell(row).value,

@@ -28,6 +28,13 @@ public final class RollupReader {
   private var tiles: [Key: Tile] = [:]
   private var uses = 0
   private var files: [Int64: DayFile] = [:]
+  /// Days whose file was looked at in this call.
+  private var seen: Set<Int64> = []
+  /// Bodies of those files, by their hashes: the points of a group follow one another.
+  private var bodies: [Digest: RollupBody.Opened] = [:]
+  private static let bodiesMax = 16
+  /// The shelf's count when tiles and files were found.
+  private var lapseCount: Int64 = 0
 
   public init(_ reader: StoreReader) { self.reader = reader }
   /// Beside the writing connection: sees what is committed.
@@ -49,6 +56,10 @@ public final class RollupReader {
     }
     return try reader.retrying { () throws(StoreError) in
       try reader.readLayouts()
+      seen = []
+      if reader.archive.shelf.lapseCount != lapseCount {
+        (tiles, files, lapseCount) = ([:], [:], reader.archive.shelf.lapseCount)
+      }
       let tick = try asOf.map { (at) throws(StoreError) in try reader.archive.tick(asOf: at.nanoseconds) } ?? .max
       var found: [Rollup] = []
       var lives: [Int32: [Int64: TileLife]] = [:]
@@ -200,13 +211,13 @@ public final class RollupReader {
       let layout = reader.layouts[place.layout]?.layout,
       let file = try file(day: Days.number(whole.lowerBound))
     else { return nil }
-    let steps = layout.points.map { reader.decimalStep(of: $0) }
     for entry in file.entries(.rollup, group: layout.group, effective: whole.lowerBound...whole.lowerBound).reversed() {
       // Made of exactly the frames that there are.
       guard entry.key.layout == place.layout, entry.key.tickFirst == life.last else { continue }
-      guard let bytes = try? file.read(entry) else { continue }
       do throws(CodecFault) {
-        if let found = try RollupBody.minutes(ofColumn: place.column, in: bytes, steps: steps) { return found }
+        if let body = try body(entry, of: file, layout), body.columns.contains(place.column) {
+          return try body.minutes(ofColumn: place.column)
+        }
       } catch {
         reader.noteBad("rollup of \(Days.name(Days.number(whole.lowerBound))) \(entry.offset)", error.reason)
       }
@@ -214,7 +225,20 @@ public final class RollupReader {
     return nil
   }
 
+  /// Nil where it does not match its checksum.
+  private func body(
+    _ entry: DayFile.Entry, of file: DayFile, _ layout: FrameLayout
+  ) throws(CodecFault) -> RollupBody.Opened? {
+    if let known = bodies[entry.key.hash] { return known }
+    guard let bytes = try? file.read(entry) else { return nil }
+    let opened = try RollupBody.Opened(bytes, steps: layout.points.map { reader.decimalStep(of: $0) })
+    if bodies.count >= Self.bodiesMax { bodies = [:] }
+    bodies[entry.key.hash] = opened
+    return opened
+  }
+
   private func file(day: Int64) throws(StoreError) -> DayFile? {
+    guard seen.insert(day).inserted else { return files[day] }
     let path = reader.archive.shelf.rollupPath(day)
     let store = reader.archive.shelf.files
     guard let size = try? store.open(path, .read).size else {

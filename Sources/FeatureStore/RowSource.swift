@@ -22,12 +22,13 @@ struct RowSource {
 
   let place: Place
   let layout: Int64
+  let rows: Int
   let effectiveMin: Int64
   let rank: Rank
 
   init(_ body: StoredBody) {
     place = .body(body)
-    (layout, effectiveMin) = (body.key.layout, body.key.effectiveMin)
+    (layout, rows, effectiveMin) = (body.key.layout, body.key.rows, body.key.effectiveMin)
     var offset = Int64.max - 1
     if case .file(_, let entry) = body.place { offset = entry.offset }
     rank = Rank(group: body.key.group, tickFirst: body.key.tickFirst, tickLast: body.key.tickLast, offset: offset)
@@ -35,7 +36,7 @@ struct RowSource {
 
   init(_ window: Window) {
     place = .window(window)
-    (layout, effectiveMin) = (window.layout, window.effectiveMin)
+    (layout, rows, effectiveMin) = (window.layout, window.rows, window.effectiveMin)
     rank = Rank(
       group: window.group, tickFirst: window.ticks.first ?? .max, tickLast: window.ticks.last ?? .max, offset: .max)
   }
@@ -56,13 +57,20 @@ struct RowSource {
       }
     case .body(let stored):
       guard stored.key.tickFirst <= tick, let body = try archive.open(stored) else { return }
-      let isWhole =
-        range.contains(body.reader.effectiveMin) && range.contains(body.reader.effectiveMax)
-        && body.reader.tickLast <= tick
-      for (column, point) in columns {
-        guard let unpacked = archive.column(column, of: body, stored) else { continue }
-        gathered[point].add(
-          unpacked, body.effective, body.ticks, within: isWhole ? nil : range, through: tick, rank)
+      let times = body.times
+      if times.isRising {
+        let rows = times.rows(within: range, through: tick)
+        guard !rows.isEmpty else { return }
+        for (column, point) in columns {
+          guard let unpacked = archive.column(column, of: body, stored, through: rows.upperBound) else { continue }
+          gathered[point].add(unpacked, times, rows, rank)
+        }
+      } else {
+        let (effective, ticks) = times.all()
+        for (column, point) in columns {
+          guard let unpacked = archive.column(column, of: body, stored, through: times.rows) else { continue }
+          gathered[point].add(unpacked, effective, ticks, within: range, through: tick, rank)
+        }
       }
     }
   }
@@ -107,6 +115,20 @@ struct Gathered {
     isSorted && columns.count > limit && columns.effective[limit] < effective
   }
 
+  /// Makes room for samples that are going to be added.
+  mutating func reserve(_ more: Int) {
+    let wanted = columns.count + min(more, min(limit, StoreReader.samplesCeiling) + 1)
+    if columns.count == 0 || wanted > 2 * columns.count { columns.reserve(wanted) }
+  }
+
+  /// Adds rows of a column whose instants rise.
+  mutating func add(_ column: Column, _ times: RowTimes, _ rows: Range<Int>, _ rank: RowSource.Rank) {
+    runs.append((columns.count, rank))
+    if let last = columns.effective.last, times.effective(rows.lowerBound) <= last { isSorted = false }
+    columns.append(column, times, rows)
+    settleIfLong()
+  }
+
   /// Adds the rows of a column that lie in `range` (nil: all do) and are known at `tick`.
   mutating func add(
     _ column: Column, _ effective: [Int64], _ ticks: [Int64], within range: ClosedRange<Int64>?, through tick: Int64,
@@ -131,6 +153,10 @@ struct Gathered {
       let value = bits.map { Double(bitPattern: $0) } ?? Column.value(column.counts[row], column.form)
       columns.append(time, tick: ticks[row], value: value, quality: quality)
     }
+    settleIfLong()
+  }
+
+  private mutating func settleIfLong() {
     if columns.count > 2 * (min(limit, StoreReader.samplesCeiling) + 4096) { settle() }
   }
 

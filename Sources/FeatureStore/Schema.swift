@@ -8,6 +8,7 @@
 //     next_frame, last_tick   as of some commit since which the log still holds everything
 //     closed_tick  no closed day file holds a later tick
 //     instant_max  the latest instant of ticks whose day file is gone
+//     lapses       how often a day file was written again because values in it were not kept any more
 //
 // Frames and ticks are not here, but in log/ and data/ (HotLog.swift, DayFile.swift). A record gets here after the log
 // has it: what is lost of this file since its last flush is brought back from the log.
@@ -17,7 +18,7 @@
 import SQLite
 import Seams
 import SeriesCodec
-import TwinCore
+public import TwinCore
 
 enum Schema {
   static let version: Int32 = 2
@@ -149,7 +150,7 @@ extension FrameLayout {
     return Set(points).count == points.count ? nil : "a point that stands twice"
   }
 
-  var canonicalBytes: [UInt8] {
+  public var canonicalBytes: [UInt8] {
     var writer = CanonicalWriter()
     writer.array(7)
     writer.integer(1)

@@ -52,6 +52,8 @@ final class Shelf {
   let directory: String
   private let isWriter: Bool
   private let bad: BadRows
+  /// While a site starts, what is taken for missing is brought from the log again, or cut off.
+  var patience: Patience
   private var days: [Int64: Day] = [:]
   /// Closed days whose index is held, the least used first.
   private var recent: [Int64] = []
@@ -66,13 +68,17 @@ final class Shelf {
   var closedTick: Int64 = .max
   /// The latest instant of ticks whose day is gone.
   var instantFloor = Int64.min
+  /// How often values went from files that stayed: what was worked out from a day before may tell of them.
+  var lapseCount: Int64 = 0
   /// Days of which something could not be read: their files stay as they are, for the fault may pass.
   private(set) var damaged: Set<Int64> = []
 
   /// A writer makes the folder, takes away what an interrupted closing left, and flushes what was appended last.
-  init(files: any FileStore, directory: String, isWriter: Bool, bad: BadRows) throws(StoreError) {
+  init(
+    files: any FileStore, directory: String, isWriter: Bool, bad: BadRows, patience: Patience = .readsAround
+  ) throws(StoreError) {
     (self.files, self.directory) = (files, directory + "/data")
-    (self.isWriter, self.bad) = (isWriter, bad)
+    (self.isWriter, self.bad, self.patience) = (isWriter, bad, patience)
     if isWriter {
       try filing { () throws(FileFault) in
         try files.makeDirectory(self.directory)
@@ -144,8 +150,10 @@ final class Shelf {
       self.damaged.insert(day)
     }
     do throws(StoreError) {
-      if isWriter, form == .open { return try DayFile(files: files, appending: path, day: day, bad: note) }
-      return try DayFile(files: files, reading: path, bad: note)
+      if isWriter, form == .open {
+        return try DayFile(files: files, appending: path, day: day, patience: patience, bad: note)
+      }
+      return try DayFile(files: files, reading: path, patience: patience, bad: note)
     } catch {
       guard error.kind == .corrupt else { throw error }
       note(BadBody(row: "data/\(Self.name(day, form))", reason: error.message))
@@ -153,10 +161,13 @@ final class Shelf {
     }
   }
 
-  /// Rows of a group rise by tick over all its bodies, so a body whose ticks the closed file has is in it.
+  /// Rows of a group rise by tick over all its bodies, so a body whose ticks the closed file has is in it, or was and
+  /// lapsed.
   private static func isLeftover(_ open: DayFile, of closed: DayFile) -> Bool {
     guard let key = open.entries.first?.key else { return true }
-    return !closed.entries(key.kind, group: key.group, ticks: key.tickLast...Int64.max).isEmpty
+    return [key.kind, .lapse].contains {
+      !closed.entries($0, group: key.group, ticks: key.tickLast...Int64.max).isEmpty
+    }
   }
 
   private func use(_ day: Int64) {
@@ -407,12 +418,22 @@ extension Shelf {
   func keep(day: Int64) { damaged.insert(day) }
 
   /// The closed file is complete: it takes the place of the open one.
-  func replaced(day: Int64) throws(StoreError) {
+  func replaced(day: Int64, isLapse: Bool = false) throws(StoreError) {
     if unflushed == day { unflushed = nil }
+    if isLapse { lapseCount += 1 }
     days[day] = Day(hasClosed: true)
     recent.removeAll { $0 == day }
     (spans, openSpans) = (nil, nil)
     try filing { () throws(FileFault) in try files.remove(path(day, .open)) }
+  }
+
+  /// Durable on return.
+  func removeRollups(day: Int64) throws(StoreError) {
+    rollupsChanged(day: day)
+    try filing { () throws(FileFault) in
+      try files.remove(rollupPath(day))
+      try files.syncDirectory(directory)
+    }
   }
 
   /// Removes a day's files; a rollup of it goes with them.

@@ -14,7 +14,7 @@ final class SiteLock {
       let kind: StoreError.Kind = cause == ENOSPC || cause == EDQUOT ? .diskFull : .cannotOpen
       throw StoreError(kind, "open \(path): errno \(cause)")
     }
-    guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+    guard Self.take(file) else {
       let cause = errno
       let owner = Self.text(of: file)
       close(file)
@@ -30,6 +30,17 @@ final class SiteLock {
   }
 
   deinit { close(file) }
+
+  /// A child that was forked and has not called exec yet holds a copy of its parent's lock: that is over in a moment.
+  private static func take(_ file: Int32) -> Bool {
+    for attempt in 0..<10 {
+      if flock(file, LOCK_EX | LOCK_NB) == 0 { return true }
+      guard errno == EWOULDBLOCK else { return false }
+      if attempt < 9 { usleep(10_000) }
+    }
+    errno = EWOULDBLOCK
+    return false
+  }
 
   private static func text(of file: Int32) -> String {
     var bytes = [UInt8](repeating: 0, count: 20)

@@ -35,6 +35,15 @@ extension SiteStore {
     try reader.events(limit: limit, before: before)
   }
 
+  public func decisions(after number: Int64, limit: Int) throws(StoreError) -> [(number: Int64, entry: DecisionEntry?)]
+  {
+    try reader.decisions(after: number, limit: limit)
+  }
+
+  public func events(after number: Int64, limit: Int) throws(StoreError) -> [(number: Int64, entry: EventEntry?)] {
+    try reader.events(after: number, limit: limit)
+  }
+
   public func checkpoint(atOrBefore tick: Int64) throws(StoreError) -> Checkpoint? {
     try reader.checkpoint(atOrBefore: tick)
   }

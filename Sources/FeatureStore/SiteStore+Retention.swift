@@ -3,7 +3,8 @@ public import TwinCore
 
 /// How long things are kept.
 public struct Retention: Sendable, Equatable {
-  /// Frames and ticks, in whole days by effective time; events.
+  /// Frames and ticks, in whole days by effective time; events; corrections by effective time. What the pack says of a
+  /// single point's values (`register(policies:)`) ends them earlier, once their day is closed.
   public var keep: Duration
   /// Decision records; never shorter than `keep`.
   public var keepDecisions: Duration
@@ -14,11 +15,15 @@ public struct Retention: Sendable, Equatable {
   /// Whether somebody else is to have every day first: then a day that was not acknowledged goes only when the floor
   /// asks for it.
   public var awaitsAcknowledgement: Bool
+  /// How far back it can be asked what was known then, in whole days: corrections of which both times are earlier are
+  /// folded, and as of an instant between two that were folded the answer is `store.folded`. Nil: for ever.
+  public var history: Duration?
 
   public init(
     keep: Duration, keepDecisions: Duration, bytesMax: Int64? = nil, freeBytesMin: Int64? = nil,
-    awaitsAcknowledgement: Bool = false
+    awaitsAcknowledgement: Bool = false, history: Duration? = nil
   ) {
+    self.history = history
     (self.keep, self.keepDecisions, self.bytesMax) = (keep, max(keep, keepDecisions), bytesMax)
     (self.freeBytesMin, self.awaitsAcknowledgement) = (freeBytesMin, awaitsAcknowledgement)
   }
@@ -60,7 +65,8 @@ extension SiteStore {
         pruned.decisions = try remove("decisions", through: cutoffDecisions, rowsMax)
       }
     }
-    let isMore = try upkeep(now: now)
+    var isMore = try upkeep(now: now)
+    if !isMore { isMore = try tendChanges(retention, now: now.nanoseconds, rowsMax: rowsMax) }
     pruned.isDone = pruned.events < rowsMax && pruned.decisions < rowsMax && !isMore
     return pruned
   }
@@ -108,6 +114,7 @@ extension SiteStore {
       }
     }
     archive.shelf.instantFloor = latest
+    keepingState.done[day] = nil
     try archive.shelf.unlink(day: day)
     archive.forgetLatest()
   }

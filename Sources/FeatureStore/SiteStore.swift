@@ -35,13 +35,16 @@ public final class SiteStore {
   var commitNumber: Int64
   var commitLast: Duration = .zero
   var upkeep = Upkeep()
+  var keepingState = KeepingState()
   private(set) var isClosed = false
   /// Last, for properties go in order: the files are closed before the next owner may open them. Nil where the files
   /// are not the system's.
   private var lock: SiteLock?
 
   /// Opens the site in `directory`, which must exist, making what is not there. Throws `store.locked` while another
-  /// process has it, `store.newer_version`, `store.older_version` or `store.not_a_store` without touching anything.
+  /// process has it, `store.newer_version`, `store.older_version` or `store.not_a_store` without touching anything, and
+  /// `store.io` where the device does not give what must be known: nothing is cut then. After `RefusedStarts.max` such
+  /// starts in a row it is taken for damage, and what can be read is used.
   ///
   /// - Parameters:
   ///   - files: Where log and day files are.
@@ -53,19 +56,17 @@ public final class SiteStore {
     (self.directory, self.limits, self.files) = (directory, limits, files)
     lock = vfs == nil ? try SiteLock(directory: directory) : nil
     database = try Self.openDatabase(directory + "/site.db", limits, files, vfs)
-    let tables = try storing { [database] () throws(SQLiteFault) in try RecordTables(database) }
-    let bad = BadRows()
-    let shelf = try Shelf(files: files, directory: directory, isWriter: true, bad: bad)
-    let archive = Archive(shelf: shelf, bad: bad)
-    let reader = try StoreReader(database: database, archive: archive)
-    shelf.closedTick = try reader.mark("closed_tick") ?? .min
-    shelf.instantFloor = try reader.mark("instant_max") ?? .min
-    var recovery = try LogRecovery(database, tables, reader)
-    log = try HotLog(
-      files: files, directory: directory + "/log", layouts: archive.layouts,
-      { (record) throws(StoreError) in try recovery.take(record) }, bad: { bad.note($0) })
-    try recovery.finish()
-    (self.tables, self.archive, self.reader) = (tables, archive, reader)
+    let refused = RefusedStarts(files: files, directory: directory)
+    let found: Recovered
+    do throws(StoreError) {
+      found = try Recovered(database, files, directory, refused.patience)
+    } catch {
+      if error.kind == .io { refused.note() }
+      throw error
+    }
+    refused.clear()
+    (tables, archive, reader, log) = (found.tables, found.archive, found.reader, found.log)
+    let recovery = found.recovery
     commitNumber = max(recovery.applied, log.lastCommit)
     (nextFrame, carriedEnd, tickLast) = (recovery.nextFrame, recovery.nextFrame, recovery.tickLast)
     durable = CommitReceipt(lastFrame: recovery.nextFrame - 1, lastTick: recovery.tickLast)

@@ -21,6 +21,8 @@ public struct StoreError: Fault, Equatable {
     /// The file is a database, but not of a site.
     case notAStore = "not_a_store"
     case notFound = "not_found"
+    /// What was known then is told apart no more: corrections beyond the history horizon were folded.
+    case folded
     /// The pack does not let it leave the site.
     case notAllowed = "not_allowed"
     /// A decision with this id is already recorded.
@@ -56,6 +58,7 @@ public struct StoreError: Fault, Equatable {
     case .olderVersion: "move the state directory aside, and let twind begin a new one"
     case .notAStore: "move that file out of the state directory"
     case .notAllowed: "its owner writes data: {export: raw} in the pack, and signs it"
+    case .folded: "ask as of a later instant, or keep a longer history from now on"
     case .notFound: "list what there is, and ask for one of those"
     case .duplicate, .outOfOrder, .layout, .failed: "report this message together with the version of twind"
     case .tooBig: "split what was to be stored"

@@ -41,6 +41,17 @@ extension StoreReader {
     }.compactMap(\.entry)
   }
 
+  /// Decisions recorded after the one numbered so, oldest first, each with its number: for whoever follows the record.
+  /// Numbers rise and are never used twice; begin with 0.
+  public func decisions(
+    after number: Int64, limit: Int
+  ) throws(StoreError) -> [(number: Int64, entry: DecisionEntry?)] {
+    try look()
+    return try decisionRows("WHERE number > ?1 ORDER BY number", limit: limit) { (statement) throws(SQLiteFault) in
+      try statement.bind(1, number)
+    }
+  }
+
   private func decisionRows(
     _ condition: String, limit: Int, bind: (Statement) throws(SQLiteFault) -> Void
   ) throws(StoreError) -> [(number: Int64, entry: DecisionEntry?)] {
@@ -71,11 +82,23 @@ extension StoreReader {
   /// Events, newest first: at most `limit`, before the instant `before`.
   public func events(limit: Int, before: Instant = .distantFuture) throws(StoreError) -> [EventEntry] {
     try look()
+    return try eventRows("WHERE at_ns < ?1 ORDER BY number DESC", bound: before.nanoseconds, limit: limit)
+      .compactMap(\.entry)
+  }
+
+  /// Events recorded after the one numbered so, oldest first; as `decisions(after:limit:)`.
+  public func events(after number: Int64, limit: Int) throws(StoreError) -> [(number: Int64, entry: EventEntry?)] {
+    try look()
+    return try eventRows("WHERE number > ?1 ORDER BY number", bound: number, limit: limit)
+  }
+
+  private func eventRows(
+    _ condition: String, bound: Int64, limit: Int
+  ) throws(StoreError) -> [(number: Int64, entry: EventEntry?)] {
     let rows = try storing { () throws(SQLiteFault) in
       let statement = try database.prepare(
-        "SELECT number, tick, at_ns, kind, subject, body FROM events WHERE at_ns < ?1 ORDER BY number DESC LIMIT ?2")
-      try statement.bind(1, before.nanoseconds)
-      try statement.bind(2, Int64(max(0, limit)))
+        "SELECT number, tick, at_ns, kind, subject, body FROM events \(condition) LIMIT \(max(0, limit))")
+      try statement.bind(1, bound)
       var rows: [(Int64, EventEntry)] = []
       while try statement.step() {
         let entry = EventEntry(
@@ -85,14 +108,14 @@ extension StoreReader {
       }
       return rows
     }
-    return rows.compactMap { number, sealed in
+    return rows.map { number, sealed in
       var entry = sealed
       guard let content = Seal.open(sealed.bytes, key: sealed.key) else {
         noteBad("events \(number)", "does not match its checksum")
-        return nil
+        return (number, nil)
       }
       entry.bytes = content
-      return entry
+      return (number, entry)
     }
   }
 

@@ -27,13 +27,14 @@ extension StoreReader {
         let units = try bind(found.point, &found.columns, within: effective, through: tick)
         let observed = try archive.instants(of: found.columns.ticks)
         var samples: [PointSeries.Sample] = []
-        samples.reserveCapacity(count)
-        for row in 0..<count {
-          samples.append(
-            PointSeries.Sample(
-              effective: Instant(nanoseconds: found.columns.effective[row]),
-              observed: Instant(nanoseconds: observed[row]), value: found.columns.values[row],
-              quality: found.columns.qualities[row]))
+        let (effective, values, qualities) = (found.columns.effective, found.columns.values, found.columns.qualities)
+        samples.append(addingCapacity: count) { span in
+          for row in 0..<count {
+            span.append(
+              PointSeries.Sample(
+                effective: Instant(nanoseconds: effective[row]), observed: Instant(nanoseconds: observed[row]),
+                value: values[row], quality: qualities[row]))
+          }
         }
         series.append(PointSeries(point: found.point, samples: samples, isTruncated: isTruncated, units: units))
       }
@@ -73,7 +74,12 @@ extension StoreReader {
     let days = archive.shelf.daysWithBodies
     let known = Set(places.indices.filter { !places[$0].isEmpty })
     for day in days where Days.range(day).overlaps(effective) {
-      for source in try archive.sources(groups, effective: effective, day: day) {
+      let sources = try archive.sources(groups, effective: effective, day: day)
+      for (layout, columns) in wanted {
+        let rows = sources.reduce(0) { $0 + ($1.layout == layout ? $1.rows : 0) }
+        for (_, point) in columns { gathered[point].reserve(rows) }
+      }
+      for source in sources {
         guard let columns = wanted[source.layout] else { continue }
         if known.allSatisfy({ gathered[$0].isComplete(before: source.effectiveMin) }) { break }
         try source.pour(columns, of: archive, within: effective, through: tick ?? .max, into: &gathered)
@@ -113,17 +119,41 @@ extension StoreReader {
   /// The changes of a point's past that touch a range and are known at `tick`.
   func overlays(of point: String, within range: Range<Instant>, through tick: Int64?) throws(StoreError) -> OverlayStack
   {
-    let entries = try versions(family: Overlay.family, subject: point, overlapping: range, through: tick)
-    var overlays: [Overlay] = []
-    for entry in entries {
+    var changes: [OverlayFold.Change] = []
+    var blurs: [Blur] = []
+    var hasFolds = false
+    let asked = range.lowerBound.nanoseconds..<range.upperBound.nanoseconds
+    for (number, entry) in try versionRows(
+      family: Overlay.family, subject: point, overlapping: range, through: tick)
+    {
       let effective = entry.effective.lowerBound.nanoseconds..<entry.effective.upperBound.nanoseconds
       do throws(CodecFault) {
-        overlays.append(try Overlay(entry.bytes, tick: entry.tick, effective: effective))
+        guard OverlayFold.isFold(entry.bytes) else {
+          let overlay = try Overlay(entry.bytes, tick: entry.tick, effective: effective)
+          changes.append(OverlayFold.Change(number: number, overlay: overlay))
+          continue
+        }
+        let fold = try OverlayFold(entry.bytes)
+        hasFolds = true
+        changes += fold.changes.filter { $0.overlay.effective.overlaps(asked) }
+        if fold.tickLast > entry.tick { blurs.append(Blur(ticks: entry.tick..<fold.tickLast, effective: effective)) }
       } catch {
         noteBad("overlay of \(point), tick \(entry.tick)", error.reason)
       }
     }
-    return OverlayStack(overlays)
+    if let tick, let blur = blurs.first(where: { $0.ticks.contains(tick) }) { throw blur.fault(of: point) }
+    if hasFolds { changes.sort { ($0.overlay.tick, $0.number) < ($1.overlay.tick, $1.number) } }
+    return OverlayStack(changes.map(\.overlay), blurs: blurs)
+  }
+}
+
+extension Blur {
+  func fault(of point: String) -> StoreError {
+    let (from, until) = (Instant(nanoseconds: effective.lowerBound), Instant(nanoseconds: effective.upperBound))
+    return StoreError(
+      .folded,
+      "corrections of \(point) from \(from.rfc3339) to \(until.rfc3339), made at ticks \(ticks.lowerBound) to"
+        + " \(ticks.upperBound), were folded: what was known between these ticks is not told apart")
   }
 }
 
@@ -154,7 +184,7 @@ extension Archive {
         for stored in bodies.reversed() where stored.key.layout == version && stored.key.tickLast > found?.tick ?? .min
         {
           guard let body = try open(stored), let block = block(of: body, stored) else { continue }
-          let tick = body.ticks[body.reader.rows - 1]
+          let tick = body.times.tick(body.reader.rows - 1)
           let instant = try instants(of: [tick])[0]
           let frame = block.frame(body.reader.rows - 1, observed: Instant(nanoseconds: instant))
           found = Latest(frame: frame, tick: tick, instant: instant)

@@ -38,6 +38,8 @@ public final class StoreReader {
   private var statements: [String: Statement] = [:]
   /// Tables that a temporary one of the same name stands before.
   var shown: [String] = []
+  /// What may leave, and the state of `site.db` of which that is so.
+  var releaseKnown: (state: [Int64], release: Release)?
 
   /// Opens the site in `directory`. Throws `store.cannot_open` where there is none, `store.newer_version`,
   /// `store.not_a_store`.
@@ -183,6 +185,7 @@ extension StoreReader {
     archive.clearWindows()
     archive.shelf.closedTick = try mark("closed_tick") ?? .min
     archive.shelf.instantFloor = try mark("instant_max") ?? .min
+    archive.shelf.lapseCount = try mark("lapses") ?? 0
     // The log first: what is sealed meanwhile is then on the shelf, and known by its ticks to be there.
     var records: [LogRecord] = []
     try HotLog.read(
@@ -240,7 +243,8 @@ struct SealedRows {
     for day in shelf.daysWithBodies where shelf.has(day, .open) || tick <= shelf.closedTick {
       for body in try shelf.bodies(day: day) {
         switch body.key.kind {
-        case .frames: lasts[body.key.group] = max(lasts[body.key.group] ?? .min, body.key.tickLast)
+        // What lapsed was sealed, too.
+        case .frames, .lapse: lasts[body.key.group] = max(lasts[body.key.group] ?? .min, body.key.tickLast)
         case .ticks: ticksLast = max(ticksLast, body.key.tickLast)
         case .rollup: break
         }
@@ -274,8 +278,10 @@ struct SealedRows {
       for body in try archive.shelf.bodies(.frames, group: group, ticks: tick...tick, day: day) {
         // Of a damaged body all rows are taken to have been there.
         guard let open = try archive.open(body) else { return .max }
-        count += open.ticks.count { $0 == tick }
+        count += (0..<open.times.rows).count { open.times.tick($0) == tick }
       }
+      // Likewise of one that lapsed.
+      if try !archive.shelf.bodies(.lapse, group: group, ticks: tick...tick, day: day).isEmpty { return .max }
     }
     return count
   }

@@ -50,6 +50,13 @@ extension StoreReader {
   public func versions(
     family: String, subject: String?, overlapping range: Range<Instant>, through tick: Int64? = nil
   ) throws(StoreError) -> [VersionEntry] {
+    try versionRows(family: family, subject: subject, overlapping: range, through: tick).map(\.entry)
+  }
+
+  /// As `versions`, with the rows' numbers.
+  func versionRows(
+    family: String, subject: String?, overlapping range: Range<Instant>, through tick: Int64? = nil
+  ) throws(StoreError) -> [(number: Int64, entry: VersionEntry)] {
     let ofSubject = subject == nil ? "" : "AND subject = ?5"
     let rows = try storing { () throws(SQLiteFault) in
       let statement = try statement(
@@ -85,7 +92,7 @@ extension StoreReader {
         return nil
       }
       entry.bytes = content
-      return entry
+      return (number, entry)
     }
   }
 }

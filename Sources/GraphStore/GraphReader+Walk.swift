@@ -39,8 +39,8 @@ extension GraphReader {
     var done = 0
     while done < keys.count {
       let start = nodes.count
-      for other in try neighbours(of: keys[done], kinds) where seen.insert(other).inserted {
-        guard let node = try node(other) else { continue }
+      try links(of: keys[done], kinds, linkedAt, other: 7) { (other) throws(GraphStoreError) in
+        guard seen.insert(other).inserted, let node = try read(linkedAt) else { return }
         keys.append(other)
         nodes.append(node)
       }
@@ -57,8 +57,8 @@ extension GraphReader {
     guard nodes.count - start > 1, !(start + 1..<nodes.count).allSatisfy({ nodes[$0 - 1].id < nodes[$0].id }) else {
       return
     }
-    let order = (start..<nodes.count).sorted { nodes[$0].id < nodes[$1].id }
-    let sorted = order.map { (keys[$0], nodes[$0]) }
+    let order = nodes[start...].enumerated().map { (id: $1.id, place: start + $0) }.sorted { $0.id < $1.id }
+    let sorted = order.map { (keys[$0.place], nodes[$0.place]) }
     for (place, pair) in zip(start..., sorted) { (keys[place], nodes[place]) = pair }
   }
 
@@ -106,30 +106,41 @@ extension GraphReader {
 
   /// The keys one link away, each once, as `aim` has set it.
   func neighbours(of key: Int64, _ kinds: LinkKinds) throws(GraphStoreError) -> [Int64] {
-    if let only = kinds.only, bare.contains(key, only) { return [] }
     var found: [Int64] = []
-    // Per kind, others about which the newest row has spoken.
-    var told = Told()
-    for range in kinds.ranges {
-      try linksAt.bind(1, key << Schema.keyBits | range.lowerBound << Schema.linkBits)
-      try linksAt.bind(2, key << Schema.keyBits | (range.upperBound + 1) << Schema.linkBits - 1)
-      defer { linksAt.reset() }
-      while try linksAt.step() {
-        let kind = Int(linksAt.integer(0) >> Schema.linkBits & 63)
-        guard kinds.contains(kind), told.insert(kind, linksAt.integer(1)), linksAt.integer(2) != 0 else { continue }
-        found.append(linksAt.integer(1))
-      }
-    }
-    if found.isEmpty, let only = kinds.only, let range = kinds.ranges.first {
-      // None then; if none ever, that is worth knowing: most nodes are leaves.
-      try linkAny.bind(1, key << Schema.keyBits | range.lowerBound << Schema.linkBits)
-      try linkAny.bind(2, key << Schema.keyBits | (range.upperBound + 1) << Schema.linkBits - 1)
-      defer { linkAny.reset() }
-      if try !linkAny.step() { bare.insert(key, only) }
-    }
+    try links(of: key, kinds, linksAt, other: 1) { (other) throws(GraphStoreError) in found.append(other) }
     guard kinds.only == nil, found.count > 1 else { return found }
     var seen: Set<Int64> = []
     return found.filter { seen.insert($0).inserted }
+  }
+
+  /// Runs `body` with each key that is one link away, as `aim` has set it, while `rows` stands at its row: `place,
+  /// other, is_there` from the column before `other` on. Where several kinds are asked, a key may come again.
+  private func links(
+    of key: Int64, _ kinds: LinkKinds, _ rows: Query, other: Int32, _ body: (Int64) throws(GraphStoreError) -> Void
+  ) throws(GraphStoreError) {
+    if let only = kinds.only, bare.contains(key, only) { return }
+    var isEmpty = true
+    // Per kind, others about which the newest row has spoken.
+    var told = Told()
+    for range in kinds.ranges {
+      try rows.bind(1, key << Schema.keyBits | range.lowerBound << Schema.linkBits)
+      try rows.bind(2, key << Schema.keyBits | (range.upperBound + 1) << Schema.linkBits - 1)
+      defer { rows.reset() }
+      while try rows.step() {
+        let kind = Int(rows.integer(other - 1) >> Schema.linkBits & 63)
+        guard kinds.contains(kind), told.insert(kind, rows.integer(other)), rows.integer(other + 1) != 0 else {
+          continue
+        }
+        isEmpty = false
+        try body(rows.integer(other))
+      }
+    }
+    guard isEmpty, let only = kinds.only, let range = kinds.ranges.first else { return }
+    // None then; if none ever, that is worth knowing: most nodes are leaves.
+    try linkAny.bind(1, key << Schema.keyBits | range.lowerBound << Schema.linkBits)
+    try linkAny.bind(2, key << Schema.keyBits | (range.upperBound + 1) << Schema.linkBits - 1)
+    defer { linkAny.reset() }
+    if try !linkAny.step() { bare.insert(key, only) }
   }
 
   /// The pairs of kind and other of one group of rows: a list as long as it is short.

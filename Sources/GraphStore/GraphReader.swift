@@ -21,6 +21,9 @@ public final class GraphReader {
   private var ids: [Int64: String] = [:]
   private static let idsMax = 65_536
 
+  /// What was decoded last: things of one kind that stand together mostly have the same properties.
+  private var decoded: (body: [UInt8], type: NodeType, version: Int, properties: Properties)?
+
   /// Nodes without links of a kind, as far as that was seen.
   var bare = BareNodes()
   private let dataVersion: Query
@@ -28,6 +31,7 @@ public final class GraphReader {
 
   let nodeAt: Query
   let linksAt: Query
+  let linkedAt: Query
   let linkAny: Query
   private let keyOf: Query
   private let idOf: Query
@@ -52,7 +56,7 @@ public final class GraphReader {
       database,
       """
       SELECT place, number, type, id, name, body FROM nodes
-      WHERE place BETWEEN ?1 AND ?1 | \(Schema.nodeMask) AND number <= ?3 AND from_ns <= ?4 AND to_ns > ?4
+      WHERE place BETWEEN ?1 AND ?1 | \(Schema.nodeMask) AND from_ns <= ?4 AND number <= ?3 AND to_ns > ?4
       ORDER BY place LIMIT 1
       """)
     linksAt = try Query(
@@ -60,6 +64,18 @@ public final class GraphReader {
       """
       SELECT place, other, is_there FROM links
       WHERE place BETWEEN ?1 AND ?2 AND number <= ?3 AND from_ns <= ?4 AND to_ns > ?4 ORDER BY place
+      """)
+    // As `linksAt`, and the node at the other end as `nodeAt` gives it: one statement for all that is at a node.
+    linkedAt = try Query(
+      database,
+      """
+      SELECT n.place, n.number, n.type, n.id, n.name, n.body, l.place, l.other, l.is_there
+      FROM links l LEFT JOIN nodes n ON n.place = (
+        SELECT place FROM nodes
+        WHERE place BETWEEN l.other << \(Schema.nodeBits) AND l.other << \(Schema.nodeBits) | \(Schema.nodeMask)
+          AND from_ns <= ?4 AND number <= ?3 AND to_ns > ?4
+        ORDER BY place LIMIT 1)
+      WHERE l.place BETWEEN ?1 AND ?2 AND l.number <= ?3 AND l.from_ns <= ?4 AND l.to_ns > ?4 ORDER BY l.place
       """)
     linkAny = try Query(database, "SELECT 1 FROM links WHERE place BETWEEN ?1 AND ?2 LIMIT 1")
     dataVersion = try Query(database, "PRAGMA data_version")
@@ -115,7 +131,7 @@ public final class GraphReader {
   /// Sets the instant and what was known for `node` and `neighbours`.
   func aim(at instant: Instant, _ known: GraphKnown) throws(GraphStoreError) {
     let number = try self.number(known)
-    for statement in [nodeAt, linksAt] {
+    for statement in [nodeAt, linksAt, linkedAt] {
       try statement.bind(3, number)
       try statement.bind(4, instant.nanoseconds)
     }
@@ -164,7 +180,7 @@ public final class GraphReader {
     return try nodeAt.step() ? try read(nodeAt) : nil
   }
 
-  /// The node of a row `place, number, type, id, name, body`; nil for one that says that there is none.
+  /// The node of a row `place, number, type, id, name, body`; nil for one that says that there is none, or has none.
   func read(_ row: Query) throws(GraphStoreError) -> GraphNode? {
     let code = row.integer(2)
     guard code != 0 else { return nil }
@@ -178,8 +194,14 @@ public final class GraphReader {
 
   /// What the change of a number has stored, as the ontology has it now.
   func properties(_ body: [UInt8], of type: NodeType, number: Int64) throws(GraphStoreError) -> Properties {
+    let version = ontology(of: number)
+    if let decoded, decoded.type == type, decoded.version == version, decoded.body == body {
+      return decoded.properties
+    }
     do throws(CanonicalFault) {
-      return try Ontology.decoded(body, of: type, version: ontology(of: number))
+      let properties = try Ontology.decoded(body, of: type, version: version)
+      decoded = (body, type, version, properties)
+      return properties
     } catch {
       throw GraphStoreError(.corrupt, "\(database.path): properties of change \(number): \(error.message)")
     }

@@ -39,9 +39,9 @@ public struct BitWriter: Sendable {
 
 /// Reads what a `BitWriter` packed.
 public struct BitReader: Sendable {
-  private let bytes: [UInt8]
-  private var bit: Int
-  private let end: Int
+  @usableFromInline let bytes: [UInt8]
+  @usableFromInline var bit: Int
+  @usableFromInline let end: Int
 
   public init(_ bytes: [UInt8]) { (self.bytes, bit, end) = (bytes, 0, 8 * bytes.count) }
 
@@ -51,20 +51,66 @@ public struct BitReader: Sendable {
   }
 
   /// Bits left, the filling of the last byte included.
-  public var remaining: Int { end - bit }
+  @inlinable public var remaining: Int { end - bit }
 
   public mutating func take(_ width: Int) throws(CodecFault) -> UInt64 {
     precondition((0...64).contains(width), "a field has 0 to 64 bits")
     guard width <= remaining else { throw CodecFault("ends early") }
-    var value: UInt64 = 0
-    var done = 0
-    while done < width {
-      let part = min(8 - bit & 7, width - done)
-      let piece = UInt64(bytes[bit >> 3] >> UInt8(bit & 7)) & ((1 << UInt64(part)) - 1)
-      value |= piece << UInt64(done)
-      done += part
-      bit += part
+    if width > 32 {
+      let low = next & 0xFFFF_FFFF
+      bit += 32
+      return low | (try take(width - 32)) << 32
     }
-    return value
+    defer { bit += width }
+    return next & ((1 << UInt64(width)) - 1)
+  }
+
+  /// Takes `count` numbers z, each as z >> `parameter` ones, a zero, and the low bits; or as `escape` ones, 56 at most,
+  /// and then all 64 bits.
+  @inlinable public mutating func takeRice(
+    _ count: Int, parameter: Int, escape: Int, _ body: (UInt64) -> Void
+  ) throws(CodecFault) {
+    precondition((0...62).contains(parameter) && (0...56).contains(escape), "codes of so many bits")
+    let bytes = bytes
+    let raw = unsafe bytes.span.bytes
+    let mask: UInt64 = 1 << UInt64(parameter) - 1
+    for _ in 0..<count {
+      let offset = bit &>> 3
+      if offset &+ 8 <= raw.byteCount {
+        // In bounds: checked the line above.
+        let loaded = unsafe raw.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self)
+        let word = UInt64(littleEndian: loaded) &>> UInt64(bit & 7)
+        let ones = (~word).trailingZeroBitCount
+        let width = ones &+ 1 &+ parameter
+        if ones < escape, width <= min(57, end &- bit) {
+          body(UInt64(ones) &<< UInt64(parameter) | (word &>> UInt64(ones &+ 1)) & mask)
+          bit &+= width
+          continue
+        }
+      }
+      let ones = try takeOnes(max: escape)
+      body(ones < escape ? UInt64(ones) << UInt64(parameter) | (try take(parameter)) : try take(64))
+    }
+  }
+
+  /// Counts ones up to a zero, which is taken too, or up to `max` of them, with no zero behind.
+  @usableFromInline mutating func takeOnes(max: Int) throws(CodecFault) -> Int {
+    let ones = min((~next).trailingZeroBitCount, max)
+    let width = ones < max ? ones + 1 : max
+    guard width <= remaining else { throw CodecFault("ends early") }
+    bit += width
+    return ones
+  }
+
+  /// The next 57 bits at least, zeros behind the last one.
+  private var next: UInt64 {
+    let offset = bit >> 3
+    if offset + 8 <= bytes.count {
+      let word = unsafe bytes.span.bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      return UInt64(littleEndian: word) >> UInt64(bit & 7)
+    }
+    var word: UInt64 = 0
+    for index in offset..<max(offset, bytes.count) { word |= UInt64(bytes[index]) << UInt64(8 * (index - offset)) }
+    return word >> UInt64(bit & 7)
   }
 }

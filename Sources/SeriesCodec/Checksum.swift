@@ -1,8 +1,8 @@
-/// CRC-32C (Castagnoli; polynomial 0x1EDC6F41 reflected, RFC 3720 appendix B.4), eight bytes at a time.
+/// CRC-32C (Castagnoli; polynomial 0x1EDC6F41 reflected, RFC 3720 appendix B.4), sixteen bytes at a time.
 public enum Checksum {
   /// `tables[256 * n + b]` is the sum of byte `b` followed by `n` zero bytes.
   private static let tables: [UInt32] = {
-    var tables = [UInt32](repeating: 0, count: 8 * 256)
+    var tables = [UInt32](repeating: 0, count: 16 * 256)
     for byte in 0..<256 {
       tables[byte] = (0..<8).reduce(UInt32(byte)) { sum, _ in sum & 1 == 1 ? sum >> 1 ^ 0x82F6_3B78 : sum >> 1 }
     }
@@ -18,16 +18,33 @@ public enum Checksum {
     let tables = Self.tables.span
     var sum = ~previous
     var offset = 0
-    while offset &+ 8 <= bytes.byteCount {
+    /// Eight bytes through the tables from `base` on.
+    @inline(__always) func eight(_ word: UInt64, _ base: Int) -> UInt32 {
+      let (low, high) = (UInt32(truncatingIfNeeded: word), UInt32(truncatingIfNeeded: word >> 32))
+      var sum = unsafe tables[unchecked: base | 0x700 | Int(low & 0xFF)]
+      sum = unsafe sum ^ tables[unchecked: base | 0x600 | Int(low >> 8 & 0xFF)]
+      sum = unsafe sum ^ tables[unchecked: base | 0x500 | Int(low >> 16 & 0xFF)]
+      sum = unsafe sum ^ tables[unchecked: base | 0x400 | Int(low >> 24)]
+      sum = unsafe sum ^ tables[unchecked: base | 0x300 | Int(high & 0xFF)]
+      sum = unsafe sum ^ tables[unchecked: base | 0x200 | Int(high >> 8 & 0xFF)]
+      sum = unsafe sum ^ tables[unchecked: base | 0x100 | Int(high >> 16 & 0xFF)]
+      return unsafe sum ^ tables[unchecked: base | Int(high >> 24)]
+    }
+    // In bounds in what follows: offsets below the count, and a byte in each of the sixteen tables of 256.
+    while offset &+ 16 <= bytes.byteCount {
+      let first = UInt64(
+        littleEndian: unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
+      let second = UInt64(
+        littleEndian: unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset &+ 8, as: UInt64.self))
+      // The second half does not wait for the sum.
+      let late = eight(second, 0)
+      sum = late ^ eight(first ^ UInt64(sum), 0x800)
+      offset &+= 16
+    }
+    if offset &+ 8 <= bytes.byteCount {
       let word = UInt64(
         littleEndian: unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: offset, as: UInt64.self))
-      let low = UInt32(truncatingIfNeeded: word) ^ sum
-      let high = UInt32(truncatingIfNeeded: word >> 32)
-      // In bounds: a byte in each of the eight tables of 256.
-      sum = unsafe tables[unchecked: 0x700 | Int(low & 0xFF)] ^ tables[unchecked: 0x600 | Int(low >> 8 & 0xFF)]
-      sum = unsafe sum ^ tables[unchecked: 0x500 | Int(low >> 16 & 0xFF)] ^ tables[unchecked: 0x400 | Int(low >> 24)]
-      sum = unsafe sum ^ tables[unchecked: 0x300 | Int(high & 0xFF)] ^ tables[unchecked: 0x200 | Int(high >> 8 & 0xFF)]
-      sum = unsafe sum ^ tables[unchecked: 0x100 | Int(high >> 16 & 0xFF)] ^ tables[unchecked: Int(high >> 24)]
+      sum = eight(word ^ UInt64(sum), 0)
       offset &+= 8
     }
     while offset < bytes.byteCount {

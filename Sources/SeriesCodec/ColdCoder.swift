@@ -96,38 +96,48 @@ enum ColdCoder {
   }
 
   static func decode(_ bytes: ArraySlice<UInt8>, rows: Int, references: [[Int64]]) throws(CodecFault) -> [Int64] {
-    precondition(references.count <= ColdReferences.countMax, "at most three references")
     precondition(references.allSatisfy { $0.count == rows }, "a reference has the column's rows")
+    let bytes = Array(bytes)
+    return try decode(bytes, in: bytes.indices, rows: rows, wanted: rows, ColdReferences(references))
+  }
+
+  /// The first `wanted` of the rows.
+  static func decode(
+    _ bytes: [UInt8], in range: Range<Int>, rows: Int, wanted: Int, _ references: ColdReferences
+  ) throws(CodecFault) -> [Int64] {
+    precondition(references.columns.count <= ColdReferences.countMax, "at most three references")
+    precondition(wanted <= rows, "as many rows as there are")
+    precondition(references.columns.allSatisfy { $0.count >= wanted }, "a reference has the column's rows")
     guard rows > 0 else {
-      guard bytes.isEmpty else { throw CodecFault("\(bytes.count) bytes for no row") }
+      guard range.isEmpty else { throw CodecFault("\(range.count) bytes for no row") }
       return []
     }
-    let bytes = Array(bytes)
-    var reader = ByteReader(bytes)
-    guard let form = Form(rawValue: try reader.byte()) else { throw CodecFault("form \(bytes[0]) of a cold column") }
+    var reader = ByteReader(bytes, in: range)
+    let code = try reader.byte()
+    guard let form = Form(rawValue: code) else { throw CodecFault("form \(code) of a cold column") }
     switch form {
     case .raw:
       guard reader.remaining / 8 == rows, reader.remaining % 8 == 0 else {
         throw CodecFault("\(reader.remaining) bytes for \(rows) raw values")
       }
       var values: [Int64] = []
-      values.reserveCapacity(rows)
-      for _ in 0..<rows { values.append(Int64(bitPattern: try reader.raw())) }
+      values.reserveCapacity(wanted)
+      for _ in 0..<wanted { values.append(Int64(bitPattern: try reader.raw())) }
       return values
     case .constant:
       let value = try reader.zigzag()
       guard reader.remaining == 0 else { throw CodecFault("\(reader.remaining) bytes behind a constant") }
-      return [Int64](repeating: value, count: rows)
+      return [Int64](repeating: value, count: wanted)
     case .plain, .tracked, .explained:
       let least = try reader.zigzag()
       let step = try reader.varint()
       let span = try reader.varint()
       let start = try reader.byte()
       guard start <= 30 else { throw CodecFault("start \(start) of the classes") }
-      let plan = try plan(form, span: span, references: references.count, &reader)
-      var coder = RangeDecoder(bytes, from: reader.offset)
-      let known = ColdReferences(references)
-      guard let offsets = run(plan, rows: rows, span: span, start: Int(start), references: known, known: [], &coder)
+      let plan = try plan(form, span: span, references: references.columns.count, &reader)
+      var coder = RangeDecoder(bytes, in: reader.offset..<range.upperBound)
+      guard
+        let offsets = run(plan, rows: wanted, span: span, start: Int(start), references: references, known: [], &coder)
       else {
         throw CodecFault("a value beyond its column's span")
       }

@@ -13,9 +13,7 @@ struct ColdModel<Kind: ColdModelKind> {
     var second = 0
   }
 
-  private let stretch: [Int32]
-  private let squash: [UInt16]
-  private let pace: [UInt32]
+  private let tables = ColdTables.shared
   private let isSmall: Bool
   private let start: Int
   private var class1 = 0
@@ -27,8 +25,6 @@ struct ColdModel<Kind: ColdModelKind> {
   /// `start`: the class that residuals are about as often above as not, 0…30.
   init(span: UInt64, start: Int) {
     self.start = start
-    let tables = ColdTables.shared
-    (stretch, squash, pace) = (tables.stretch, tables.squash, tables.pace)
     isSmall = span < 64
   }
 
@@ -117,7 +113,8 @@ struct ColdModel<Kind: ColdModelKind> {
     return decide5(indices, (bases.3 &+ node, bases.4 &+ node), 5 &* node, known, &coder, &states, &weights)
   }
 
-  // Unchecked in what follows: a base is the number of one of a table's contexts times its nodes, and a node is below
+  // Unchecked in what follows: twelve bits of a state, eight of its count and a sum between the reaches lie in their
+  // tables; a base is the number of one of a table's contexts times its nodes, and a node is below
   // their count, whatever the coded bytes are; see `Base`. This is the innermost loop of all reading of closed days.
 
   @inline(__always)
@@ -168,12 +165,12 @@ struct ColdModel<Kind: ColdModelKind> {
   }
 
   @inline(__always)
-  private func logit(_ state: UInt32) -> Int64 { Int64(stretch[Int(state >> 20)]) }
+  private func logit(_ state: UInt32) -> Int64 { Int64(unsafe tables.stretch[Int(state >> 20)]) }
 
   @inline(__always)
   private func mixed(_ sum: Int64) -> UInt32 {
     let reach = ColdTables.reach
-    return UInt32(squash[min(max(Int(sum >> 16), -reach), reach &- 1) &+ reach])
+    return UInt32(unsafe tables.squash[min(max(Int(sum >> 16), -reach), reach &- 1) &+ reach])
   }
 
   @inline(__always)
@@ -189,7 +186,7 @@ struct ColdModel<Kind: ColdModelKind> {
   private func learned(_ state: UInt32, _ bit: UInt32) -> UInt32 {
     let seen = state & 255
     let goal: Int64 = bit == 0 ? 0 : 1 << 22 - 1
-    let move = (goal &- Int64(state >> 10)) &* Int64(pace[Int(seen)])
+    let move = (goal &- Int64(state >> 10)) &* Int64(unsafe tables.pace[Int(seen)])
     return state &+ UInt32(truncatingIfNeeded: (move >> 6) & ~1023) &+ (seen &- 255) >> 31
   }
 

@@ -80,12 +80,13 @@ struct RangeEncoder: DecisionCoder {
 struct RangeDecoder: DecisionCoder {
   private let bytes: [UInt8]
   private var next: Int
+  private let end: Int
   /// Where the coded number lies above the interval's lower end.
   private var code: UInt64 = 0
   private var range: UInt64 = 1 << 48
 
-  init(_ bytes: [UInt8], from start: Int) {
-    (self.bytes, next) = (bytes, start)
+  init(_ bytes: [UInt8], in range: Range<Int>) {
+    (self.bytes, next, end) = (bytes, range.lowerBound, range.upperBound)
     for _ in 0..<6 { code = code << 8 | byte() }
   }
 
@@ -127,7 +128,7 @@ struct RangeDecoder: DecisionCoder {
 
   @inline(__always)
   private mutating func byte() -> UInt64 {
-    guard next < bytes.count else { return 0 }
+    guard next < end else { return 0 }
     defer { next &+= 1 }
     return UInt64(bytes[next])
   }

@@ -4,14 +4,21 @@ struct ColdReferences {
   static let span: UInt64 = 1 << 32
 
   /// Values less the column's least; all 0 in a column whose span is 2^32 or more.
-  let columns: [[Int64]]
+  private(set) var columns: [[Int64]] = []
 
-  init(_ references: [[Int64]]) {
-    columns = references.map { values in
-      guard let least = values.min(), let most = values.max() else { return [] }
-      guard UInt64(bitPattern: most &- least) < Self.span else { return [Int64](repeating: 0, count: values.count) }
-      return values.map { $0 &- least }
-    }
+  init(_ references: [[Int64]] = []) {
+    for values in references { append(values) }
+  }
+
+  mutating func append(_ values: [Int64]) {
+    guard let least = values.min(), let most = values.max() else { return columns.append([]) }
+    append(values, from: least, to: most)
+  }
+
+  /// The first rows of a column whose least and greatest values are known.
+  mutating func append(_ values: [Int64], from least: Int64, to most: Int64) {
+    let isWide = UInt64(bitPattern: most &- least) >= Self.span
+    columns.append(isWide ? [Int64](repeating: 0, count: values.count) : values.map { $0 &- least })
   }
 
   /// What the coefficients (one a column, in 65,536ths) explain of each row, in 65,536ths; empty when all are 0.
@@ -31,7 +38,7 @@ struct ColdReferences {
     guard main < columns.count else { return codes }
     let values = columns[main]
     let others = side < columns.count ? columns[side] : values
-    for row in codes.indices.dropFirst() {
+    for row in 1..<max(1, rows) {
       let change = values[row] &- values[row &- 1]
       let other = others[row] &- others[row &- 1]
       let size = min(64 &- change.magnitude.leadingZeroBitCount, 15)

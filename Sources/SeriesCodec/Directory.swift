@@ -134,6 +134,15 @@ struct DirectoryEntry {
 
   init(form: NumberForm) { self.form = form }
 
+  /// From the least to the greatest number − base, where the summary tells them.
+  var span: (least: Int64, greatest: Int64)? {
+    switch summary {
+    case .constant: (0, 0)
+    case .numbers(_, let least, let greatest, _): (least, greatest)
+    case nil, .doubles: nil
+    }
+  }
+
   private static func double(_ reader: inout ByteReader) throws(CodecFault) -> Double {
     Double(bitPattern: try reader.raw())
   }

@@ -59,22 +59,33 @@ struct IntegerStream {
     body = reader.offset..<range.upperBound
   }
 
-  /// The `count` numbers; `references` are those columns' rows.
-  func values(count: Int, references: [[Int64]] = []) throws(CodecFault) -> [Int64] {
-    precondition(count > 0 && references.count == self.references.count, "a stream is read with all its references")
-    var rows = [Int64](repeating: 0, count: count)
-    switch codec {
-    case nil: return rows
-    case .line: try readLine(into: &rows)
-    case .runs: try readRuns(into: &rows)
-    case .cold:
-      rows = try ColdCoder.decode(bytes[body], rows: count, references: references)
-      guard rows.count == count else { throw CodecFault("\(rows.count) rows where \(count) were to come") }
-    case .offset, .delta, .curve, .level, .linear: try readResiduals(into: &rows)
+  /// The first `wanted` of the `count` numbers; `references` are those columns' rows, as many at least.
+  ///
+  /// Whether the bytes are right up to the last one is told only where all numbers are wanted.
+  func values(
+    _ wanted: Int, of count: Int, _ references: ColdReferences = ColdReferences()
+  ) throws(CodecFault) -> [Int64] {
+    precondition((1...count).contains(wanted), "a stream has as many numbers as are wanted of it")
+    precondition(references.columns.count == self.references.count, "a stream is read with all its references")
+    if codec == .cold {
+      var rows = try ColdCoder.decode(bytes, in: body, rows: count, wanted: wanted, references)
+      if divisor > 1 { Self.multiply(&rows, by: divisor) }
+      return rows
     }
-    guard divisor > 1 else { return rows }
-    for index in rows.indices { rows[index] &*= divisor }
+    var rows = [Int64](repeating: 0, count: wanted)
+    switch codec {
+    case nil, .cold: return rows
+    case .line: try readLine(into: &rows)
+    case .runs: try readRuns(into: &rows, of: count)
+    case .offset, .delta, .curve, .level, .linear: try readResiduals(into: &rows, isWhole: wanted == count)
+    }
+    if divisor > 1 { Self.multiply(&rows, by: divisor) }
     return rows
+  }
+
+  private static func multiply(_ rows: inout [Int64], by divisor: Int64) {
+    var span = rows.mutableSpan
+    for index in span.indices { span[index] &*= divisor }
   }
 
   private func readLine(into rows: inout [Int64]) throws(CodecFault) {
@@ -84,21 +95,21 @@ struct IntegerStream {
     for index in rows.indices { rows[index] = Int64(index) &* step }
   }
 
-  private func readRuns(into rows: inout [Int64]) throws(CodecFault) {
+  private func readRuns(into rows: inout [Int64], of count: Int) throws(CodecFault) {
     var reader = ByteReader(bytes, in: body)
     var (row, value): (Int, Int64) = (0, 0)
-    for _ in 0..<(try reader.count(max: rows.count - 1)) {
-      let length = try reader.count(max: rows.count - 1 - row)
+    for _ in 0..<(try reader.count(max: count - 1)) {
+      let length = try reader.count(max: count - 1 - row)
       guard length > 0 else { throw CodecFault("empty run") }
-      for index in row..<row + length { rows[index] = value }
+      for index in min(row, rows.count)..<min(row + length, rows.count) { rows[index] = value }
       row += length
       value &+= try reader.zigzag()
     }
     guard reader.remaining == 0 else { throw CodecFault("bytes behind the last run") }
-    for index in row..<rows.count { rows[index] = value }
+    for index in min(row, rows.count)..<rows.count { rows[index] = value }
   }
 
-  private func readResiduals(into rows: inout [Int64]) throws(CodecFault) {
+  private func readResiduals(into rows: inout [Int64], isWhole: Bool) throws(CodecFault) {
     var reader = ByteReader(bytes, in: body)
     let predictor: Predictor
     switch codec {
@@ -119,7 +130,7 @@ struct IntegerStream {
     }
     let packed = try reader.slice(reader.remaining)
     var span = rows.mutableSpan
-    try ResidualCodec.decode(unsafe packed.span.bytes, into: &span)
+    try ResidualCodec.decode(unsafe packed.span.bytes, into: &span, isWhole: isWhole)
     predictor.undo(&span)
   }
 }

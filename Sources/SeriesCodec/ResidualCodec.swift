@@ -128,8 +128,10 @@ enum ResidualCodec {
     }
   }
 
-  /// Fills `residuals` from its element 1 on.
-  static func decode(_ bytes: RawSpan, into residuals: inout MutableSpan<Int64>) throws(CodecFault) {
+  /// Fills `residuals` from its element 1 on. Unless `isWhole`, more of them follow, which are not looked at.
+  static func decode(
+    _ bytes: RawSpan, into residuals: inout MutableSpan<Int64>, isWhole: Bool = true
+  ) throws(CodecFault) {
     var source = BitSource()
     var start = 1
     while start < residuals.count {
@@ -146,7 +148,9 @@ enum ResidualCodec {
       guard source.bit <= 8 * bytes.byteCount else { throw CodecFault("ends early") }
       start = end
     }
-    guard (source.bit + 7) / 8 == bytes.byteCount else { throw CodecFault("bytes behind the last residual") }
+    guard !isWhole || (source.bit + 7) / 8 == bytes.byteCount else {
+      throw CodecFault("bytes behind the last residual")
+    }
   }
 
   private static func unrice(
@@ -219,6 +223,12 @@ private struct BitSource {
   @inline(never)
   private func peekNearEnd(_ bytes: RawSpan) -> UInt64 {
     let offset = bit >> 3
+    let beyond = offset &+ 8 &- bytes.byteCount
+    if bytes.byteCount >= 8, beyond < 8 {
+      // The last eight bytes, those before `offset` shifted out.
+      let word = unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: bytes.byteCount &- 8, as: UInt64.self)
+      return UInt64(littleEndian: word) &>> UInt64(8 &* beyond &+ bit & 7)
+    }
     var word: UInt64 = 0
     for index in stride(from: offset, to: bytes.byteCount, by: 1) {
       word |= UInt64(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)) << UInt64(8 * (index - offset))

@@ -16,8 +16,16 @@
 //
 // Streams are those of IntegerStream.swift, without references.
 
-/// Packs the three times of the rows.
-enum TimesCodec {
+/// Packs the three times of the rows, and unpacks them: the leads when they are asked for.
+struct TimesCodec {
+  private let bytes: [UInt8]
+  private let rows: Int
+  private var reader: ByteReader
+  /// In units after the least, as bit patterns of unsigned numbers.
+  var times: [Int64]
+  /// Less the first.
+  var ticks: [Int64]
+
   /// `times` are in units after the least one, and cannot overflow.
   static func encode(_ times: [UInt64], ticks: [Int64], leads: [Int64], tier: Tier) -> [UInt8] {
     let offsets = times.map { Int64(bitPattern: $0 &- times[0]) }
@@ -63,32 +71,44 @@ enum TimesCodec {
     append(IntegerCodec.encode(residuals, tier: tier), to: &writer)
   }
 
-  /// Times in units after the least; ticks minus the first; leads.
-  static func decode(
-    _ bytes: [UInt8], in range: Range<Int>, rows: Int
-  ) throws(CodecFault) -> (times: [UInt64], ticks: [Int64], leads: [Int64]) {
+  /// Unpacks times and ticks.
+  init(_ bytes: [UInt8], in range: Range<Int>, rows: Int) throws(CodecFault) {
+    (self.bytes, self.rows) = (bytes, rows)
     var reader = ByteReader(bytes, in: range)
-    let first = try reader.varint()
+    let first = Int64(bitPattern: try reader.varint())
     let period = Int64(bitPattern: try reader.varint())
-    let steps = period == 0 ? (0..<rows).map { Int64($0) } : try Schedule.readSteps(rows: rows, from: &reader)
-    let residuals = try stream(bytes, length: try reader.count(max: reader.remaining), rows: rows, from: &reader)
-    let times = residuals.indices.map { row in
-      first &+ UInt64(bitPattern: residuals[row] &+ steps[row] &* period)
-    }
+    let steps = period == 0 ? [Int64](0..<Int64(rows)) : try Schedule.readSteps(rows: rows, from: &reader)
+    times = try Self.stream(bytes, length: try reader.count(max: reader.remaining), rows: rows, from: &reader)
+    Self.add(steps, times: period, and: first, to: &times)
     let rate = try reader.zigzag()
-    var ticks = try stream(bytes, length: try reader.count(max: reader.remaining), rows: rows, from: &reader)
-    for row in ticks.indices { ticks[row] &+= steps[row] &* rate }
+    ticks = try Self.stream(bytes, length: try reader.count(max: reader.remaining), rows: rows, from: &reader)
+    Self.add(steps, times: rate, and: 0, to: &ticks)
+    self.reader = reader
+  }
+
+  func leads() throws(CodecFault) -> [Int64] {
+    var reader = reader
     let lead = try reader.zigzag()
-    var leads = try stream(bytes, length: reader.remaining, rows: rows, from: &reader)
+    var leads = try Self.stream(bytes, length: reader.remaining, rows: rows, from: &reader)
     for row in leads.indices { leads[row] &+= lead }
-    return (times, ticks, leads)
+    return leads
+  }
+
+  private static func add(_ steps: [Int64], times factor: Int64, and constant: Int64, to rows: inout [Int64]) {
+    let known = steps.span
+    var span = rows.mutableSpan
+    precondition(known.count == span.count, "a step a row")
+    for row in span.indices {
+      // In bounds: as many steps as rows.
+      unsafe span[unchecked: row] &+= known[unchecked: row] &* factor &+ constant
+    }
   }
 
   private static func stream(
     _ bytes: [UInt8], length: Int, rows: Int, from reader: inout ByteReader
   ) throws(CodecFault) -> [Int64] {
     let slice = try reader.slice(length)
-    return try IntegerStream(bytes, in: slice.indices, columns: 0).values(count: rows)
+    return try IntegerStream(bytes, in: slice.indices, columns: 0).values(rows, of: rows)
   }
 }
 
@@ -181,7 +201,12 @@ struct Schedule {
       row += gap
       steps[row] = try reader.zigzag()
     }
-    for row in 1..<rows { steps[row] &+= steps[row - 1] }
+    var span = steps.mutableSpan
+    var sum: Int64 = 0
+    for row in span.indices {
+      sum &+= span[row]
+      span[row] = sum
+    }
     return steps
   }
 

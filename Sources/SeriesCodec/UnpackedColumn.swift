@@ -35,7 +35,7 @@ enum UnpackedColumn {
   private static func list(_ reader: inout ByteReader, _ bytes: [UInt8], _ rows: Int) throws(CodecFault) -> [Int64] {
     let base = try reader.zigzag()
     let slice = try reader.slice(try reader.count(max: reader.remaining))
-    var values = try IntegerStream(bytes, in: slice.indices, columns: 0).values(count: rows)
+    var values = try IntegerStream(bytes, in: slice.indices, columns: 0).values(rows, of: rows)
     for row in values.indices { values[row] &+= base }
     return values
   }
@@ -52,17 +52,16 @@ enum UnpackedColumn {
 
   /// The counts of all rows; takes the exceptions of a column of doubles into them.
   static func counts(
-    _ numbers: [Int64], base: Int64, _ form: NumberForm, _ valued: [Bool]?, exceptions: inout [Column.Exception],
-    rows: Int
+    _ numbers: consuming [Int64], base: Int64, _ form: NumberForm, _ valued: [Bool]?,
+    exceptions: inout [Column.Exception], rows: Int
   ) throws(CodecFault) -> [Int64] {
     var counts = numbers
+    var span = counts.mutableSpan
     if form.kind == .double, form.step != .none {
       let step = form.step
-      for index in counts.indices {
-        counts[index] = Int64(bitPattern: step.value(base &+ counts[index]).bitPattern)
-      }
-    } else {
-      for index in counts.indices { counts[index] &+= base }
+      for index in span.indices { span[index] = Int64(bitPattern: step.value(base &+ span[index]).bitPattern) }
+    } else if base != 0 {
+      for index in span.indices { span[index] &+= base }
     }
     if let valued {
       var spread = [Int64](repeating: 0, count: rows)

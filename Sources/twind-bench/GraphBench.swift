@@ -14,8 +14,21 @@ enum GraphBench {
   private static let begin = PolledSite.begin
   private static let day: Int64 = 86_400 * PolledSite.second
 
+  /// A graph that is there from an earlier run is only read again.
   static func run(in folder: String) throws {
     let store = try GraphStore(directory: folder)
+    if try store.reader.changeLast == 0 { try build(store) }
+    let instant = begin.advanced(byNanoseconds: day * Int64(versions) / 2 + 1)
+    let time = try StoreQueries.milliseconds { round in
+      let found = try store.reader.subtree(of: "asset-\(round * 37 % assets)", at: instant)
+      guard found.nodes.count == 1 + components * (1 + sensors), found.isComplete else {
+        throw BenchFault("\(found.nodes.count) nodes in the subtree")
+      }
+    }
+    print(Figure("graph.asof_subtree_p50_ms", time, "ms", .atMost(2)))
+  }
+
+  private static func build(_ store: GraphStore) throws {
     var tick: Int64 = 0
     var nodes: [GraphNode] = [GraphNode(id: "site", type: .site)]
     var edges: [GraphEdge] = []
@@ -62,14 +75,6 @@ enum GraphBench {
     }
     print(Figure("graph.changes_per_cpu_s", Double(measured) / spent.cpuSeconds, "/s", .atLeast(50_000)))
     print(Figure("graph.changes_per_s", Double(measured) / spent.wallSeconds, "/s", .none))
-    let instant = begin.advanced(byNanoseconds: day * Int64(versions) / 2 + 1)
-    let time = try StoreQueries.milliseconds { round in
-      let found = try store.reader.subtree(of: "asset-\(round * 37 % assets)", at: instant)
-      guard found.nodes.count == 1 + components * (1 + sensors), found.isComplete else {
-        throw BenchFault("\(found.nodes.count) nodes in the subtree")
-      }
-    }
-    print(Figure("graph.asof_subtree_p50_ms", time, "ms", .atMost(2)))
   }
 
   private static func version(_ node: GraphNode, _ number: Int) -> GraphNode {

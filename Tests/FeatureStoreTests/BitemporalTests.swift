@@ -46,6 +46,9 @@ import TwinCore
   /// One site's life, step by step.
   private struct Life {
     var model = Model()
+    /// As of an earlier tick the store may say that it cannot tell.
+    var horizon = Int64.min
+    var refusals = 0
     var random: Seeded
     var now: Int64 = 1_699_990_000
     var number: Int64 = 0
@@ -140,6 +143,25 @@ import TwinCore
       }
     }
 
+    /// Folds what lies further back than an hour; whole days only.
+    mutating func fold(_ store: SiteStore) throws {
+      var retention = Retention(keep: .seconds(9_000_000_000), keepDecisions: .seconds(9_000_000_000))
+      retention.history = .seconds(3600)
+      while try !store.prune(retention, now: .second(now)).isDone {}
+      let edge = (now - 3600) / 86_400 * 86_400
+      horizon = max(horizon, model.tick(Instant(nanoseconds: edge * 1_000_000_000 - 1)))
+    }
+
+    /// False where the store may and does refuse what was known then.
+    mutating func asks(_ tick: Int64, _ body: () throws -> Void) throws -> Bool {
+      do { try body() } catch let error as StoreError where error.kind == .folded {
+        #expect(tick < horizon, "\(error)")
+        refusals += 1
+        return false
+      }
+      return true
+    }
+
     mutating func range() -> Range<Instant> {
       let low = now - .random(in: -1000...120_000, using: &random)
       return .second(low)..<Instant.second(low + .random(in: 0...30_000, using: &random))
@@ -192,12 +214,56 @@ import TwinCore
     #expect(beside.badBodies == [])
   }
 
+  @Test(
+    "as of any instant that is told apart, while changes beyond a horizon are folded", arguments: 0..<8 as Range<UInt64>
+  )
+  func folding(seed: UInt64) throws {
+    var life = Life(seed)
+    var store: SiteStore! = try site.open()
+    try life.register(store)
+    try life.tick(store)
+    try store.commit()
+    try store.define(
+      feature: "mean", FeatureDefinition(.rolling(point: "p0", .mean, window: .seconds(1800), every: .zero)),
+      reason: "test")
+    var folds = 0
+    for step in 1...400 {
+      try life.tick(store)
+      while Int.random(in: 0..<3, using: &life.random) > 0 { try life.change(store) }
+      if Int.random(in: 0..<3, using: &life.random) == 0 { try store.commit() }
+      if step % 90 == 0 {
+        try store.commit()
+        try life.fold(store)
+        folds += try store.versions(family: "overlay", subject: nil, overlapping: Self.always)
+          .count { OverlayFold.isFold($0.bytes) }
+      }
+      if step % 130 == 0 {
+        try store.commit()
+        try store.close()
+        store = try site.open()
+        try life.register(store)
+      }
+      if step % 50 == 0 {
+        try store.commit()
+        try check(&life, store.reader, RollupReader(store), "seed \(seed), step \(step)")
+      }
+    }
+    try store.commit()
+    let beside = try StoreReader(directory: site.path)
+    try check(&life, beside, RollupReader(beside), "seed \(seed), beside")
+    #expect(beside.badBodies == [] && life.horizon > 0 && folds > 0)
+  }
+
   private func check(_ life: inout Life, _ reader: StoreReader, _ rollups: RollupReader, _ comment: Comment) throws {
     let model = life.model
     for _ in 0..<12 {
       let (range, asOf) = (life.range(), life.asOf())
       let tick = model.tick(asOf)
-      for (point, series) in zip(Self.points, try reader.read(points: Self.points, effective: range, asOf: asOf)) {
+      var found: [PointSeries] = []
+      guard
+        try life.asks(tick, { found = try reader.read(points: Self.points, effective: range, asOf: asOf) })
+      else { continue }
+      for (point, series) in zip(Self.points, found) {
         expectSame(series.samples, model.read(point, range, through: tick), comment)
         for (index, unit) in series.units.enumerated() {
           let end = index + 1 < series.units.count ? series.units[index + 1].start : series.samples.count
@@ -210,7 +276,9 @@ import TwinCore
     }
     for point in Self.points {
       let known = model.samples(point, life.range(), through: .max)
-      for instant in known.effective.prefix(3) { try checkHistory(model, reader, point, instant, comment) }
+      for instant in known.effective.prefix(3) where life.horizon == .min {
+        try checkHistory(model, reader, point, instant, comment)
+      }
       try checkRollups(&life, rollups, point, comment)
     }
     try checkJoin(&life, reader, comment)
@@ -259,7 +327,12 @@ import TwinCore
     guard !range.isEmpty else { return }
     let tick = life.model.tick(asOf)
     for step in Rollup.Step.allCases {
-      let found = try rollups.rollup(points: [point], effective: range, step: step, asOf: asOf)[0]
+      var rolled: Rollup?
+      guard
+        try life.asks(
+          tick, { rolled = try rollups.rollup(points: [point], effective: range, step: step, asOf: asOf)[0] }),
+        let found = rolled
+      else { continue }
       let low = range.lowerBound.nanoseconds.flooredMultiple(of: step.nanoseconds)
       let high = range.upperBound.nanoseconds.ceiledMultiple(of: step.nanoseconds)
       let samples = life.model.read(
@@ -286,8 +359,15 @@ import TwinCore
     let model = life.model
     let labels = (0..<12).map { _ in Instant.second(life.now - .random(in: -500...60_000, using: &life.random)) }
     let age: Int64 = [1000, 20_000].randomElement(using: &life.random)!
-    let columns = try reader.join(
-      labels: labels, Self.points.map { .point($0) } + [.feature("mean")], maxAge: .seconds(age))
+    var columns: [JoinedColumn] = []
+    guard
+      try life.asks(
+        labels.map(model.tick).min() ?? .min,
+        {
+          columns = try reader.join(
+            labels: labels, Self.points.map { .point($0) } + [.feature("mean")], maxAge: .seconds(age))
+        })
+    else { return }
     for (row, label) in labels.enumerated() {
       let tick = model.tick(label)
       let range = label.advanced(byNanoseconds: -age * 1_000_000_000)..<label.advanced(byNanoseconds: 1)

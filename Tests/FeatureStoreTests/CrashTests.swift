@@ -46,7 +46,7 @@ private let isLong = unsafe getenv("TWIND_TEST_LONG") != nil
   }
 
   /// Everything from tick 1 on is there and right; gives the last tick.
-  static func check(_ store: SiteStore, _ where: Comment) throws -> Int64 {
+  static func check(_ store: SiteStore, _ where: Comment, damagedMax: Int = 0) throws -> Int64 {
     let found = try log(store)
     let last = Int64(found.count)
     for (offset, (tick, frames)) in found.enumerated() {
@@ -62,7 +62,7 @@ private let isLong = unsafe getenv("TWIND_TEST_LONG") != nil
     // One that was under way when the process ended may be missing, though its commit is there.
     let checkpoint = try store.latestCheckpoint()?.tick ?? 0
     #expect(checkpoint % 50 == 0 && checkpoint <= last, `where`)
-    #expect(try store.stats().badBodyCount == 0, `where`)
+    #expect(try store.stats().badBodyCount <= damagedMax, `where`)
     return last
   }
 
@@ -115,7 +115,10 @@ private let isLong = unsafe getenv("TWIND_TEST_LONG") != nil
       try write(file, to: copy.path + "/site.db")
       try SystemFileStore().makeDirectory(copy.path + "/log")
       try write(Array(log.prefix(length)) + spoiled, to: "\(copy.path)/log/\(name)")
-      lasts.append((length, try Self.check(copy.open(), "seed \(seed), log cut at \(length)")))
+      // A file whose header is garbage may have held anything, and is told as damage; all else is a torn tail.
+      let damagedMax = length < 32 && !spoiled.isEmpty ? 1 : 0
+      let last = try Self.check(copy.open(), "seed \(seed), log cut at \(length)", damagedMax: damagedMax)
+      lasts.append((length, last))
     }
     let ticks = lasts.sorted { $0.length < $1.length }.map(\.tick)
     #expect(ticks == ticks.sorted(), "seed \(seed)")

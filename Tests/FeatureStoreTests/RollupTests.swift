@@ -151,13 +151,12 @@ import TwinCore
       #expect(points.allSatisfy { $0.count == 0 })
       return
     }
-    let all = [1] + steps + [1]
-    #expect(try RollupBody.minutes(ofColumn: 0, in: bytes, steps: all) == nil)
-    #expect(try RollupBody.minutes(ofColumn: 4, in: bytes, steps: all) == nil)
+    let body = try RollupBody.Opened(bytes, steps: [1] + steps + [1])
+    #expect(body.columns == 1..<4)
     for (index, point) in points.enumerated() {
-      #expect(try RollupBody.minutes(ofColumn: index + 1, in: bytes, steps: all) == point, "seed \(seed)")
+      #expect(try body.minutes(ofColumn: index + 1) == point, "seed \(seed)")
     }
-    #expect(throws: CodecFault.self) { try RollupBody.minutes(ofColumn: 1, in: bytes, steps: [1]) }
+    #expect(throws: CodecFault.self) { try RollupBody.Opened(bytes, steps: [1]) }
   }
 
   @Test("late frames, corrections and a new meaning are seen; what was known before stays")

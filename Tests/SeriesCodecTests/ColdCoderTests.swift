@@ -273,7 +273,7 @@ private func bits(_ values: [Int64], _ references: [[Int64]] = []) -> Double {
     }
     let bytes = encoder.finish()
     #expect(bytes.prefix(3) == [1, 2, 3])
-    var decoder = RangeDecoder(bytes, from: 3)
+    var decoder = RangeDecoder(bytes, in: 3..<bytes.count)
     for step in steps {
       #expect(decoder.bit(0, one: step.p) == step.bit, "seed \(seed)")
       if !sharp { #expect(decoder.even(0, count: step.count) == step.even, "seed \(seed)") }

@@ -214,7 +214,8 @@ private struct Anatomy {
 @Suite struct `Bent streams of eight numbers` {
   private static func values(_ bytes: [UInt8]) throws -> [Int64] {
     let stream = try IntegerStream(bytes, in: bytes.indices, columns: 2)
-    return try stream.values(count: 8, references: stream.references.map { _ in Array(repeating: 0, count: 8) })
+    return try stream.values(
+      8, of: 8, ColdReferences(stream.references.map { _ in Array(repeating: 0, count: 8) }))
   }
 
   @Test(

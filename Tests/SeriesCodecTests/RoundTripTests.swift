@@ -21,6 +21,71 @@ import TwinCore
     }
   }
 
+  @Test(arguments: seeds(24)) func `and its first rows come as those of the whole, without measures`(
+    seed: UInt64
+  ) throws {
+    var dice = Dice(seed)
+    for _ in 0..<6 {
+      let block = Shapes.block(&dice)
+      for tier in Tier.allCases {
+        let body = BodyCodec.encode(block, tier: tier)
+        let reader = try BodyReader(body, forms: block.forms, isChecked: true)
+        let (effective, ticks) = try reader.instants()
+        #expect(effective == block.effective && ticks == block.ticks, "seed \(seed), tier \(tier)")
+        for index in block.columns.indices {
+          let end = 1 + dice.roll(block.effective.count)
+          var wanted = block.columns[index]
+          wanted.counts = Array(wanted.counts[..<end])
+          wanted.exceptions.removeAll { $0.row >= end }
+          wanted.qualities = Array(wanted.qualities.prefix(end))
+          wanted.measures = nil
+          let found = try reader.column(index, through: end)
+          #expect(found == wanted, "seed \(seed), tier \(tier), column \(index), \(end) rows")
+        }
+      }
+    }
+  }
+
+  /// Columns that follow from others are packed as what these leave; the first rows need the others' first rows alone.
+  @Test(arguments: seeds(8)) func `and so do first rows of columns that lean on others`(seed: UInt64) throws {
+    var dice = Dice(seed)
+    let rows = 2000
+    var columns = (0..<2).map { _ in
+      var level: Int64 = 5000
+      return Column(
+        form: .integer,
+        counts: (0..<rows).map { _ in
+          level += Int64(dice.roll(41)) - 20
+          return level
+        })
+    }
+    // The least of the first column comes late.
+    columns[0].counts[rows - 2] = -90_000
+    columns.append(
+      Column(form: .integer, counts: (0..<rows).map { 3 * columns[0].counts[$0] + columns[1].counts[$0] }))
+    var gaps = columns[2]
+    gaps.qualities = (0..<rows).map { $0 % 50 == 7 ? 3 : 0 }
+    gaps.counts = (0..<rows).map { $0 % 50 == 7 ? 0 : gaps.counts[$0] + 1 }
+    columns.append(gaps)
+    let block = Block(
+      group: 1, layout: 1, effective: (0..<rows).map { Int64($0) * 1_000_000_000 }, ticks: (0..<rows).map { Int64($0) },
+      leads: Array(repeating: 0, count: rows), columns: columns)
+    let alone = columns.reduce(0) { sum, column in
+      var single = block
+      single.columns = [column]
+      return sum + BodyCodec.encode(single, tier: .cold).count
+    }
+    let body = BodyCodec.encode(block, tier: .cold)
+    #expect(body.count < alone * 3 / 4, "seed \(seed): some column leans on another")
+    let reader = try BodyReader(body, forms: block.forms)
+    for index in columns.indices {
+      for end in [1, 2, 128, 1000, rows - 1, rows] {
+        let found = try reader.column(index, through: end)
+        #expect(found.counts == Array(columns[index].counts[..<end]), "seed \(seed), column \(index), \(end) rows")
+      }
+    }
+  }
+
   private func check(_ reader: BodyReader, against block: Block, _ tier: Tier, _ remark: Comment) {
     #expect(reader.group == block.group && reader.layout == block.layout && reader.tier == tier, remark)
     #expect(reader.rows == block.effective.count && reader.columns == block.columns.count, remark)

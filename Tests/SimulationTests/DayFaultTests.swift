@@ -63,16 +63,24 @@ import TwinCore
   @Test("an open file that cannot be removed takes nothing along that comes later")
   func leftover() throws {
     let end = Instant(nanoseconds: Self.day * 1_000_000_000 + 1)
-    let store = try SiteWorkload.open(disk, seed: 2)
-    try fill(store, 1...200)
-    disk.fail(.remove, path: ".tws")
-    #expect(throws: StoreError.self) { try store.closeDays(before: end) }
-    #expect(try names(disk) == ["1970-01-01.twc", "1970-01-01.tws"])
-    // Late, and sealed: the log lets go of it.
-    try add(store, 201, at: 60)
-    try store.close()
-    let again = try SiteWorkload.open(disk.powerCut(seed: 3), seed: 4)
-    #expect(try found(again) == (1...201).map(Double.init))
+    var leftovers = 0
+    for seed in 0..<8 as Range<UInt64> {
+      let disk = SimulatedDisk(seed: seed)
+      try disk.makeDirectory(SiteWorkload.directory)
+      try disk.syncDirectory("/")
+      let store = try SiteWorkload.open(disk, seed: 2)
+      try fill(store, 1...200)
+      disk.fail(.remove, path: ".tws")
+      #expect(throws: StoreError.self) { try store.closeDays(before: end) }
+      // A call that fails may have done its work.
+      if try names(disk) == ["1970-01-01.twc", "1970-01-01.tws"] { leftovers += 1 }
+      // Late, and sealed: the log lets go of it.
+      try add(store, 201, at: 60)
+      try store.close()
+      let again = try SiteWorkload.open(disk.powerCut(seed: 3), seed: 4)
+      #expect(try found(again) == (1...201).map(Double.init), "seed \(seed)")
+    }
+    #expect(leftovers > 0)
   }
 }
 

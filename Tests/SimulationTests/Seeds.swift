@@ -5,6 +5,8 @@ enum Seeds {
   /// `make test-long` sets TWIND_TEST_LONG.
   static let isLong = unsafe getenv("TWIND_TEST_LONG") != nil
 
+  static let isReplay = unsafe getenv("TWIND_SEED") != nil
+
   static func list(short: Int, long: Int) -> [UInt64] {
     if let text = unsafe getenv("TWIND_SEED"), let seed = UInt64(unsafe String(cString: text)) { return [seed] }
     let first = UInt64.random(in: 0...UInt64(Int64.max / 2))

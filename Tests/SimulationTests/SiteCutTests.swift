@@ -42,6 +42,8 @@ struct SiteLife {
   }
 
   var commits: Int { site.commits }
+  var lapses: Int { site.lapses }
+  var folds: Int { site.folds }
   private var files: any FileStore { lies.map { LyingStore(disk, about: $0) } ?? disk }
 
   mutating func run(generations: Int) throws(Tale) {
@@ -136,14 +138,20 @@ struct SiteLife {
 @Suite("A site's store on a disk that breaks") struct SiteCutTests {
   private static func lives(
     _ seeds: [UInt64], end: SiteLife.End, hasFaults: Bool, hasBackfill: Bool = false
-  ) -> (cuts: Int, commits: Int) {
-    var sum = (cuts: 0, commits: 0)
+  ) -> (cuts: Int, commits: Int, lapses: Int, folds: Int) {
+    var sum = (cuts: 0, commits: 0, lapses: 0, folds: 0)
     for seed in seeds {
       var life = SiteLife(seed: seed, end: end, hasFaults: hasFaults, hasBackfill: hasBackfill)
       do throws(SiteLife.Tale) { try life.run(generations: 4) } catch {
         Issue.record("TWIND_SEED=\(seed): \(error)")
       }
-      sum = (sum.cuts + life.cuts, sum.commits + life.commits)
+      sum = (
+        sum.cuts + life.cuts, sum.commits + life.commits, sum.lapses + life.lapses, sum.folds + life.folds
+      )
+    }
+    if Seeds.isLong {
+      print(
+        "\(seeds.count) lives from seed \(seeds[0]), end \(end), faults \(hasFaults), backfill \(hasBackfill): \(sum)")
     }
     return sum
   }
@@ -151,7 +159,8 @@ struct SiteLife {
   @Test("starts after power cuts at any step, with all that was acknowledged and nothing else", arguments: 0..<2)
   func cuts(part: Int) {
     let sum = Self.lives(Seeds.list(short: 15, long: 600), end: .cut, hasFaults: false)
-    #expect(sum.cuts > 3 && sum.commits > 10, "\(sum)")
+    // A single life may end early.
+    #expect(sum.cuts > 3 && sum.commits > 10 || Seeds.isReplay, "\(sum)")
   }
 
   @Test("starts after its process was killed, or ended, between cuts")

@@ -8,8 +8,8 @@ struct StoredFrame: Equatable {
   let effective: Int64
   let observed: Int64
   let uptime: Int64
-  let qualities: [UInt8]
-  let bits: [UInt64]
+  private(set) var qualities: [UInt8]
+  private(set) var bits: [UInt64]
 
   init(_ frame: Frame, observed: Instant) {
     (group, sequence, effective) = (frame.group, frame.sequence, frame.effective.nanoseconds)
@@ -19,7 +19,30 @@ struct StoredFrame: Equatable {
   }
 }
 
+/// What may be gone: nothing up to `all`, and by the keep of single points nothing before the others.
+struct Cuts {
+  var all = Int64.min
+  /// Of all points of group 1.
+  var group1 = Int64.min
+  /// Of the first point of group 2.
+  var first2 = Int64.min
+
+  func take(_ frame: StoredFrame) -> Bool {
+    // A frame of one point goes with it.
+    frame.effective <= all || frame.group == 1 && frame.effective < group1
+      || frame.group == 2 && frame.bits.count == 1 && frame.effective < first2
+  }
+}
+
 extension StoredFrame {
+  /// Without what a point's keep may have taken from a frame that stays.
+  func since(_ cuts: Cuts) -> StoredFrame {
+    guard group == 2, effective < cuts.first2 else { return self }
+    var frame = self
+    (frame.qualities[0], frame.bits[0]) = (Quality.never.rawValue, 0)
+    return frame
+  }
+
   var withoutSequence: StoredFrame {
     var frame = self
     frame.sequence = 0
@@ -33,9 +56,10 @@ struct StoredTick: Equatable {
 
   /// Drops frames of days that may be gone. Where a tick lost one, nobody knows the sequences of the others, nor the
   /// order among those of a group.
-  mutating func forget(through cutoff: Int64) {
-    guard frames.count < tick.frames.count || frames.contains(where: { $0.effective <= cutoff }) else { return }
-    frames.removeAll { $0.effective <= cutoff }
+  mutating func forget(_ cuts: Cuts) {
+    frames = frames.map { $0.since(cuts) }
+    guard frames.count < tick.frames.count || frames.contains(where: { cuts.take($0) }) else { return }
+    frames.removeAll { cuts.take($0) }
     for index in frames.indices { frames[index].sequence = 0 }
     frames.sort { ($0.group, $0.effective) < ($1.group, $1.effective) }
   }
@@ -47,6 +71,21 @@ struct StoredTick: Equatable {
     }
     return "tick \(tick.number) with frames \(list(frames)), found \(list(other.frames))"
   }
+}
+
+/// A change of the past of one point.
+struct StoredChange: Equatable {
+  enum What: Equatable {
+    case sample(Int64, UInt64)
+    case nothing(Range<Int64>)
+  }
+
+  /// Frames never have such an instant.
+  static let mark: Int64 = 777_777
+  static let points = ["c", "d"]
+
+  var point: String
+  var what: What
 }
 
 /// What a store holds, or what of it is to be made durable together.
@@ -61,6 +100,10 @@ struct SiteMemory: Equatable {
   /// By name: the byte of which the object's content consists.
   var objects: [String: UInt8] = [:]
   var checkpoint: Checkpoint?
+  /// In the order in which they were made.
+  var changes: [StoredChange] = []
+  /// By point and instant: what changes leave.
+  private var corrected: [String: [Int64: UInt64]] = [:]
 
   static let objectNames = ["o0", "o1"]
   /// Above what site.db takes.
@@ -78,16 +121,29 @@ struct SiteMemory: Equatable {
     for (key, bytes) in later.facts { sum.facts[key] = bytes.map { .some($0) } }
     sum.objects.merge(later.objects) { $1 }
     sum.checkpoint = later.checkpoint ?? checkpoint
+    sum.changes += later.changes
     return sum
   }
 
   /// Without what a retention may have taken.
-  func since(_ cutoff: Int64) -> SiteMemory {
+  func since(_ cuts: Cuts) -> SiteMemory {
     var rest = self
-    rest.ticks = ticks.filter { $0.tick.instant.nanoseconds > cutoff }
-    for index in rest.ticks.indices { rest.ticks[index].forget(through: cutoff) }
-    rest.decisions = decisions.filter { $0.instant.nanoseconds > cutoff }
-    rest.events = events.filter { $0.instant.nanoseconds > cutoff }
+    rest.ticks = ticks.filter { $0.tick.instant.nanoseconds > cuts.all }
+    for index in rest.ticks.indices { rest.ticks[index].forget(cuts) }
+    rest.decisions = decisions.filter { $0.instant.nanoseconds > cuts.all }
+    rest.events = events.filter { $0.instant.nanoseconds > cuts.all }
+    for change in changes {
+      switch change.what {
+      case .sample(let instant, let bits): rest.corrected[change.point, default: [:]][instant] = bits
+      case .nothing(let range):
+        rest.corrected[change.point] = rest.corrected[change.point]?.filter { !range.contains($0.key) }
+      }
+    }
+    rest.changes = []
+    for point in StoredChange.points {
+      let cut = point == "d" ? max(cuts.all, cuts.group1) : cuts.all
+      rest.corrected[point] = (rest.corrected[point] ?? [:]).filter { $0.key > cut }
+    }
     return rest
   }
 
@@ -110,6 +166,11 @@ struct SiteMemory: Equatable {
       if content != Array(repeating: content[0], count: Self.objectBytes) { objects[name] = nil }
     }
     checkpoint = try store.latestCheckpoint()
+    for series in try store.read(points: StoredChange.points, effective: .distantPast ..< .distantFuture) {
+      for sample in series.samples where sample.effective.nanoseconds % 1_000_000 == StoredChange.mark {
+        corrected[series.point, default: [:]][sample.effective.nanoseconds] = sample.value.bitPattern
+      }
+    }
   }
 
   init() {}
@@ -133,6 +194,7 @@ struct SiteMemory: Equatable {
     if versions != other.versions {
       return "versions \(versions.map(\.subject)), found \(other.versions.map(\.subject))"
     }
+    if corrected != other.corrected { return "corrections \(corrected), found \(other.corrected)" }
     return "checkpoint \(checkpoint?.tick ?? 0), found \(other.checkpoint?.tick ?? 0)"
   }
 }

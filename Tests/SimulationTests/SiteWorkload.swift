@@ -12,6 +12,7 @@ struct SiteWorkload {
   private static let pruneRoundsMax = 1000
   /// Some frames come late: up to two days.
   private static let latenessMsMax = 200_000_000
+  private static let day: Int64 = 86_400_000_000_000
 
   /// Whether frames come in any order: days late, also several of one group in one tick.
   let hasBackfill: Bool
@@ -24,8 +25,8 @@ struct SiteWorkload {
   private var attempts: [SiteMemory] = []
   /// Checkpoints whose saving threw since the last that was saved.
   private var unflushed: [Checkpoint] = []
-  /// Nothing up to this instant must still be there.
-  private var cutoff = Int64.min
+  /// What must not still be there.
+  private var cuts = Cuts()
   private var layouts: [FrameLayout] = []
   private var boot: Int64 = 0
   private var now: Int64
@@ -33,6 +34,9 @@ struct SiteWorkload {
   /// A flush has failed since the machine's start: what the page cache shows is not to be trusted any more.
   private(set) var hasSyncFailed = false
   private(set) var commits = 0
+  /// Days found without what points do not keep, and entries that were folded; over all starts.
+  private(set) var lapses = 0
+  private(set) var folds = 0
 
   init(seed: UInt64, hasBackfill: Bool) {
     self.hasBackfill = hasBackfill
@@ -50,9 +54,12 @@ struct SiteWorkload {
 
   private mutating func layout(_ group: Int32) -> FrameLayout {
     serial += 1
-    let scales = (0..<1 + random.below(4)).map { _ in [0.1, 0, 1, 0.01][random.below(4)] }
+    let scales = (0..<1 + random.below(4)).map { _ in [0.1, 0, 1, 0.01][random.below(4)] } + (group < 2 ? [0.1] : [])
+    var points = scales.indices.map { "g\(group).\($0)" }
+    // Those whose past is changed.
+    if group < 2 { points[points.count - 1] = StoredChange.points[Int(group)] }
     return FrameLayout(
-      group: group, points: scales.indices.map { "g\(group).\($0)" }, scales: scales, units: scales.map { _ in "Cel" },
+      group: group, points: points, scales: scales, units: scales.map { _ in "Cel" },
       variances: scales.map { _ in 0.01 }, provenance: scales.map { _ in "layout \(serial)" })
   }
 
@@ -76,11 +83,14 @@ struct SiteWorkload {
       }
     }
     for index in allowed.indices { allowed[index].events = SiteMemory.sorted(allowed[index].events) }
-    let recent = found.since(cutoff)
-    guard let match = allowed.last(where: { $0.since(cutoff) == recent }) else {
-      return (allowed.first ?? durable).since(cutoff).difference(to: recent)
+    let recent = found.since(cuts)
+    guard let match = allowed.last(where: { $0.since(cuts) == recent }) else {
+      return (allowed.first ?? durable).since(cuts).difference(to: recent)
     }
     if let stranger = strangers(in: found, of: match) { return stranger }
+    for day in store.unitDays where try !store.lapses(day: day).isEmpty { lapses += 1 }
+    let changes = try store.versions(family: "overlay", subject: nil, overlapping: .distantPast ..< .distantFuture)
+    folds += changes.count { $0.bytes.count > 1 && $0.bytes[1] == 3 }
     let (frameLast, tickLast) = (match.ticks.last { !$0.tick.frames.isEmpty }, match.ticks.last)
     if store.lastTickNumber < tickLast?.tick.number ?? 0 { return "tick numbers begin anew at \(store.lastTickNumber)" }
     if store.nextFrameSequence < frameLast?.tick.frames.upperBound ?? 1 {
@@ -101,8 +111,8 @@ struct SiteWorkload {
     for stored in found.ticks {
       guard let given = known[stored.tick.number], given.tick == stored.tick else { return "a tick of nobody's" }
       let isWhole = stored.frames.count == stored.tick.frames.count
-      let frames = given.frames.map { isWhole ? $0 : $0.withoutSequence }
-      guard stored.frames.allSatisfy({ frames.contains($0) }) else {
+      let frames = given.frames.map { (isWhole ? $0 : $0.withoutSequence).since(cuts) }
+      guard stored.frames.allSatisfy({ frames.contains($0.since(cuts)) }) else {
         return "frames of nobody's in tick \(stored.tick.number)"
       }
     }
@@ -160,6 +170,42 @@ struct SiteWorkload {
   mutating func begin(_ store: SiteStore) throws(StoreError) {
     boot += 1
     for layout in layouts { try store.register(layout, at: Instant(nanoseconds: now)) }
+    let day = DataPolicy(keepNanoseconds: Self.day)
+    var policies = ["g2.0": day, "d": DataPolicy(keepNanoseconds: 2 * Self.day)]
+    for column in 0..<4 { policies["g1.\(column)"] = DataPolicy(keepNanoseconds: 2 * Self.day) }
+    try store.register(policies: policies)
+  }
+
+  /// Before a call that may take what single points do not keep.
+  private mutating func pass(_ instant: Int64) {
+    let start = { (instant: Int64) in instant / Self.day * Self.day }
+    cuts.first2 = max(cuts.first2, start(instant - Self.day))
+    cuts.group1 = max(cuts.group1, start(instant - 2 * Self.day))
+  }
+
+  /// Some word on the past.
+  private mutating func change(_ store: SiteStore) throws(StoreError) {
+    let point = StoredChange.points[random.below(2)]
+    // A point that no commit brought yet has no past.
+    guard store.layouts.values.contains(where: { $0.layout.points.contains(point) }) else { return }
+    let start = (now / 3_600_000_000_000 - Int64(random.below(96))) * 3_600_000_000_000
+    if random.chance(0.3) {
+      let range = start..<start + Int64(1 + random.below(40)) * 3_600_000_000_000
+      try store.retract(
+        point: point, effective: Instant(nanoseconds: range.lowerBound)..<Instant(nanoseconds: range.upperBound),
+        reason: "test", by: "test")
+      waiting.changes.append(StoredChange(point: point, what: .nothing(range)))
+      return
+    }
+    let instants = Set((0..<1 + random.below(6)).map { _ in start + Int64(random.below(30)) * 3_600_000_000_000 })
+    let samples = instants.sorted().map { instant in
+      CorrectedSample(
+        effective: Instant(nanoseconds: instant + StoredChange.mark), value: Double(random.below(1000)) * 0.1)
+    }
+    try store.correct(point: point, samples: samples, reason: "test", by: "test")
+    waiting.changes += samples.map {
+      StoredChange(point: point, what: .sample($0.effective.nanoseconds, $0.value.bitPattern))
+    }
   }
 
   /// One thing more; throws what the store throws.
@@ -189,15 +235,21 @@ struct SiteWorkload {
       try store.register(layouts[group], at: Instant(nanoseconds: now))
     case 10:
       let keep = Int64(1 + random.below(4)) * 86_400_000_000_000
-      cutoff = max(cutoff, now - keep)
-      let retention = Retention(keep: .nanoseconds(keep), keepDecisions: .nanoseconds(keep))
+      cuts.all = max(cuts.all, now - keep)
+      pass(now)
+      var retention = Retention(keep: .nanoseconds(keep), keepDecisions: .nanoseconds(keep))
+      if random.chance(0.5) { retention.history = .nanoseconds(Self.day / 2) }
       var rounds = 0
       while try !store.prune(retention, now: Instant(nanoseconds: now)).isDone {
         rounds += 1
         guard rounds < Self.pruneRoundsMax else { throw StoreError(.failed, "pruning comes to no end") }
       }
-    case 11: try store.closeDays(before: Instant(nanoseconds: now - Int64(random.below(90_000)) * 1_000_000_000))
-    case 12: _ = try store.upkeep(now: Instant(nanoseconds: now))
+    case 11:
+      pass(now)
+      try store.closeDays(before: Instant(nanoseconds: now - Int64(random.below(90_000)) * 1_000_000_000))
+    case 12:
+      pass(now)
+      _ = try store.upkeep(now: Instant(nanoseconds: now))
     case 13 where random.chance(0.5):
       // Few contents, so that one is put again whose first putting failed.
       let (name, byte) = (SiteMemory.objectNames[random.below(2)], UInt8(random.below(3)))
@@ -205,6 +257,7 @@ struct SiteWorkload {
         object: name, mediaType: "text/plain", Array(repeating: byte, count: SiteMemory.objectBytes), reason: "test")
       waiting.objects[name] = byte
     case 14..<18 where hasFaults: plan(disk)
+    case 18..<26: try change(store)
     default:
       try live(store)
       if random.chance(0.85) { try attempt(with: nil) { (_) throws(StoreError) in try store.commit() } }
