@@ -1,10 +1,10 @@
 /// Base 64 with padding (RFC 4648 §4), one text for each value: no line breaks, unused bits zero.
-enum Base64 {
+public enum Base64 {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
   private static let padding = UInt8(ascii: "=")
 
   /// The digits of `bytes`, in an array so that a secret can be wiped afterwards.
-  static func encode(_ bytes: [UInt8]) -> [UInt8] {
+  public static func encode(_ bytes: [UInt8]) -> [UInt8] {
     var digits: [UInt8] = []
     // Room for all at once: growing would leave copies of a secret behind.
     digits.reserveCapacity((bytes.count + 2) / 3 * 4)
@@ -20,7 +20,7 @@ enum Base64 {
   }
 
   /// The bytes of `digits`, nil for anything that `encode` would not have written.
-  static func decode(_ digits: some Collection<UInt8>) -> [UInt8]? {
+  public static func decode(_ digits: some Collection<UInt8>) -> [UInt8]? {
     let digits = Array(digits)
     guard digits.count.isMultiple(of: 4) else { return nil }
     let pads = digits.suffix(2).count { $0 == padding }

@@ -59,18 +59,7 @@ public enum KeySet {
         .keyMissing, path: shown, "there is no \(role.rawValue) key in \(path)",
         remedy: "name the directory that holds \(secretFile(role))")
     }
-    let file = try directory.openEntry(secretFile(role), shown: shown)
-    let status = try file.status(shown: shown)
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw ProvenanceFault(.notAFile, path: shown, "\(shown) is not a file", remedy: "put the key file in its place")
-    }
-    let rights = status.st_mode & 0o777
-    guard rights & 0o077 == 0 else {
-      throw ProvenanceFault(
-        .keyExposed, path: shown, "\(shown) has mode 0\(String(rights, radix: 8)), wanted 0600",
-        remedy: "run chmod 600 \(shown); make new keys if others may have read it")
-    }
-    var content = try file.readAll(bytesMax: secretBytesMax, shown: shown)
+    var content = try directory.readSecret(secretFile(role), bytesMax: secretBytesMax, shown: shown)
     defer { Sodium.wipe(&content) }
     return try decode(content, role, shown: shown)
   }

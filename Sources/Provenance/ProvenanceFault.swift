@@ -1,6 +1,7 @@
 public import TwinCore
 
-/// Why keys, a pack's files or its signatures cannot be used. Texts name files and key ids, never secrets.
+/// Why keys, a pack's files, a message or its signatures cannot be used. Texts name files, places and key ids, never
+/// secrets.
 public struct ProvenanceFault: Fault, Equatable {
   public enum Kind: String, Sendable, CaseIterable {
     /// The system refused to read or write.
@@ -29,10 +30,57 @@ public struct ProvenanceFault: Fault, Equatable {
     case fileChanged = "file_changed"
     case fileMissing = "file_missing"
     case fileExtra = "file_extra"
+    /// Bytes of a peer that are no message of the protocol.
+    case messageMalformed = "message_malformed"
+    case messageTooLarge = "message_too_large"
+    /// Right signatures, but by fewer keys than must agree.
+    case thresholdMissed = "threshold_missed"
+    /// A signed note, a checkpoint or a note's key that cannot be read.
+    case noteMalformed = "note_malformed"
+    /// A signed document of the fleet that says something impossible.
+    case documentMalformed = "document_malformed"
+    /// Not the first root that the site was told.
+    case rootUnknown = "root_unknown"
+    /// A root on the way from the known one is not there.
+    case rootSkipped = "root_skipped"
+    case metadataExpired = "metadata_expired"
+    case metadataMissing = "metadata_missing"
+    /// Not the document that another one promises by length, digest and version.
+    case metadataMismatch = "metadata_mismatch"
+    /// Below a version that was seen.
+    case versionOld = "version_old"
+    /// Two different contents under one version.
+    case versionChanged = "version_changed"
+    case nameVanished = "name_vanished"
+    case otherFleet = "other_fleet"
+    /// A signed time further ahead than is believed.
+    case timeStep = "time_step"
+    case checkpointUnproven = "checkpoint_unproven"
+    case witnessMissing = "witness_missing"
+    /// The foundation's log contradicts itself: no metadata but a root is taken in.
+    case intakeFrozen = "intake_frozen"
+    /// The age of the metadata forbids new installs.
+    case installsOff = "installs_off"
+    case notListed = "not_listed"
+    case notAssigned = "not_assigned"
+    case artefactRefused = "artefact_refused"
+    /// An envelope that the safety keys signed before the one that runs.
+    case envelopeOlder = "envelope_older"
+    case stateMalformed = "state_malformed"
+    /// A JSON statement about an artefact that cannot be read.
+    case statementMalformed = "statement_malformed"
+    case tokenRefused = "token_refused"
+    case tokenMalformed = "token_malformed"
+    /// A message that was not made with the secret of its token.
+    case codeWrong = "code_wrong"
+    /// A reply to somebody else, or by somebody else.
+    case enrolmentForeign = "enrolment_foreign"
+    /// Asked for a second time.
+    case enrolled
   }
 
   public let kind: Kind
-  /// The file in question, as a path inside the pack or as given.
+  /// The file in question, as a path inside the pack or as given; for messages the place, as `batch.3`.
   public let path: String
   public let message: String
   public let remedy: String
