@@ -1,0 +1,3 @@
+public import DeltaLog
+
+extension DeltaLog: EdgeLog {}
