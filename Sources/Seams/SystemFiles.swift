@@ -31,4 +31,15 @@ public enum SystemFiles {
     else { return nil }
     return try? TimeZoneRules(tzif: bytes, name: name)
   }
+
+  /// The number of a group: a number as it stands, or a name in /etc/group. Nil when there is none.
+  public static func group(_ name: String) -> UInt32? {
+    if let number = UInt32(name) { return number }
+    guard let text = bytes("/etc/group", max: 1 << 20) else { return nil }
+    for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
+      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+      if fields.count >= 3, fields[0] == name { return UInt32(fields[2]) }
+    }
+    return nil
+  }
 }
