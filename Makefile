@@ -23,10 +23,14 @@ RELEASE_FLAGS := -c release --static-swift-stdlib --explicit-target-dependency-i
 RELEASE := .build-release/release
 
 # What the build needs: C libraries, and what the toolchain itself needs to compile, link and fetch.
-BUILD_PACKAGES := binutils ca-certificates gcc git libc6-dev libcurl4 libmodbus-dev libncurses6 libsodium-dev \
-  libsqlite3-dev libstdc++-12-dev libxml2 libyaml-dev libzstd-dev pkg-config tzdata zlib1g-dev
+BUILD_PACKAGES := binutils ca-certificates gcc git libc6-dev libcurl4 libmodbus-dev libmosquitto-dev libncurses6 \
+  libpq-dev libsodium-dev libsqlite3-dev libssl-dev libstdc++-12-dev libxml2 libyaml-dev libzstd-dev pkg-config tzdata \
+  zlib1g-dev
+# What the demo runs beside twind itself: the broker between the sites and their foundation.
+DEMO_PACKAGES := mosquitto mosquitto-clients openssl python3
 # What the tests need beside it: Python peers, and systemd's tools for the unit.
-TEST_PACKAGES := curl groff-base man-db python3 python3-venv socat systemd systemd-container util-linux
+TEST_PACKAGES := $(DEMO_PACKAGES) curl groff-base man-db postgresql python3-venv socat systemd systemd-container \
+  util-linux
 # A .venv of the project's own, made again when one of these versions changes.
 PEERS_PYTHON := duckdb==2.0.0 pyarrow==26.0.1 pymodbus==3.16.1
 comma := ,
@@ -42,16 +46,17 @@ DATA := $(DESTDIR)$(PREFIX)/share
 
 step = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help demo test test-long bench lint format build release install clean deps test-deps toolchain
+.PHONY: help demo demo-deps test test-long bench lint format build release install clean deps test-deps toolchain
 
 help: ## what there is
 	@echo "twind: make TARGET"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1 \2/p' $(firstword $(MAKEFILE_LIST)) | \
 	  while read -r name text; do printf '  %-10s %s\n' "$$name" "$$text"; done
 
-demo: release ## a plant, the daemon and its screens on this machine, to look at
+demo: demo-deps release ## a plant, the daemon and its screens on this machine, to look at
 	$(call step,demo)
-	@exec demo/run
+	@demo/run
+	@exec demo/fleet
 
 test: test-deps ## all tests; below 15 minutes on two cores
 	$(call step,build and test)
@@ -85,12 +90,14 @@ release: deps ## release build of twind and twinctl into .build-release
 	$(call step,release build; the first takes some minutes)
 	@$(SWIFT) build $(RELEASE_FLAGS) --product twind
 	@$(SWIFT) build $(RELEASE_FLAGS) --product twinctl
+	@$(SWIFT) build $(RELEASE_FLAGS) --product twind-foundation
 
 # Takes what `make release` built, so that root needs no toolchain: make release && sudo make install
 install: ## install the release build; DESTDIR, PREFIX, SYSCONFDIR
-	@for b in twind twinctl; do test -x $(RELEASE)/$$b || { echo "no $(RELEASE)/$$b: make release first" >&2; exit 1; }; done
+	@for b in twind twinctl twind-foundation; do test -x $(RELEASE)/$$b || { echo "no $(RELEASE)/$$b: make release first" >&2; exit 1; }; done
 	$(INSTALL) -D $(STRIP) -m 0755 $(RELEASE)/twind $(DESTDIR)$(PREFIX)/bin/twind
 	$(INSTALL) -D $(STRIP) -m 0755 $(RELEASE)/twinctl $(DESTDIR)$(PREFIX)/bin/twinctl
+	$(INSTALL) -D $(STRIP) -m 0755 $(RELEASE)/twind-foundation $(DESTDIR)$(PREFIX)/bin/twind-foundation
 	$(INSTALL) -D -m 0644 systemd/twind.service $(DESTDIR)$(PREFIX)/lib/systemd/system/twind.service
 	$(INSTALL) -D -m 0644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/twind.conf
 	$(INSTALL) -D -m 0644 edge-config/edge.yaml $(DATA)/twind/edge.yaml
@@ -105,7 +112,7 @@ install: ## install the release build; DESTDIR, PREFIX, SYSCONFDIR
 	  $(RELEASE)/$$b --generate-completion-script zsh > $(DATA)/zsh/vendor-completions/_$$b; \
 	  $(RELEASE)/$$b --generate-completion-script fish > $(DATA)/fish/vendor_completions.d/$$b.fish; \
 	done
-	@echo "installed; what a gateway needs beside it: libsqlite3-0 libmodbus5 libsodium23 libyaml-0-2 libzstd1 tzdata"
+	@echo "installed; what a gateway needs beside it: libsqlite3-0 libmodbus5 libmosquitto1 libsodium23 libssl3 libyaml-0-2 libzstd1 tzdata"
 	@echo "next: docs/runbooks/install.md"
 
 clean: ## remove everything that was built
@@ -118,6 +125,9 @@ toolchain:
 
 deps: toolchain
 	@.ci/packages $(BUILD_PACKAGES)
+
+demo-deps:
+	@.ci/packages $(DEMO_PACKAGES)
 
 test-deps: toolchain
 	@.ci/packages $(BUILD_PACKAGES) $(TEST_PACKAGES)

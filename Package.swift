@@ -45,8 +45,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], data: [String] =
 }
 
 /// What several test targets share; it stands beside them.
-func support(_ name: String) -> Target {
-  .target(name: name, path: "Tests/\(name)", swiftSettings: everywhere)
+func support(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: everywhere)
 }
 
 let package = Package(
@@ -54,6 +54,7 @@ let package = Package(
   products: [
     .executable(name: "twind", targets: ["twind"]),
     .executable(name: "twinctl", targets: ["twinctl"]),
+    .executable(name: "twind-foundation", targets: ["twind-foundation"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -68,6 +69,11 @@ let package = Package(
     library("CModbus", pkgConfig: "libmodbus", apt: "libmodbus-dev"),
     library("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
     library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+    library("CMosquitto", pkgConfig: "libmosquitto", apt: "libmosquitto-dev"),
+    library("CPostgreSQL", pkgConfig: "libpq", apt: "libpq-dev"),
+    library("CLibcrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+    // The shim: libcrypto's types are opaque or macros, which Swift cannot call.
+    .target(name: "CCrypto", dependencies: ["CLibcrypto"]),
     .target(name: "CLinux"),
 
     // Pure rooms: synchronous values, no clock, no I/O, no libm.
@@ -86,6 +92,12 @@ let package = Package(
     room("YAML", ["CYAML", "TwinCore"]),
     room("Modbus", ["CModbus", "Seams", "TwinCore"]),
     room("Provenance", ["Sodium", "TwinCore"]),
+    room("MQTT", ["CMosquitto", "Seams", "TwinCore"]),
+    room("X509", ["CCrypto", "TwinCore"]),
+    room("PostgreSQL", ["CPostgreSQL", "TwinCore"]),
+    room("DeltaLog", ["Provenance", "SQLite", "Seams", "Sodium", "TwinCore"]),
+    room("Sync", ["DeltaLog", "Provenance", "Seams", "Sodium", "TwinCore"]),
+    room("Ledger", ["DeltaLog", "PostgreSQL", "Provenance", "SQLite", "Seams", "Sodium", "Sync", "TwinCore"]),
     room("Parquet", ["CZstd", "TwinCore"]),
     room("FeatureStore", ["SQLite", "Seams", "SeriesCodec", "Sodium", "TwinCore"]),
     room("Export", ["FeatureStore", "Parquet", "TwinCore"]),
@@ -102,24 +114,33 @@ let package = Package(
     room(
       "EdgeService",
       [
-        "Actuation", "Agents", "Collectors", "FeatureStore", "GraphStore", "Guard", "Harnesses", "Models", "Modbus",
-        "Provenance",
-        "Seams",
-        "SQLite", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "TwinCore", "YAML", lifecycle, logging,
+        "Actuation", "Agents", "Collectors", "DeltaLog", "FeatureStore", "GraphStore", "Guard", "Harnesses", "MQTT",
+        "Models", "Modbus", "Provenance", "SQLite", "Seams", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "Sync",
+        "TwinCore", "X509", "YAML", lifecycle, logging,
+      ]),
+
+    room(
+      "FoundationService",
+      [
+        "DeltaLog", "Ledger", "MQTT", "Provenance", "Seams", "SitePack", "Sodium", "StatusAPI", "Sync", "TwinCore",
+        "X509", "YAML", lifecycle, logging,
       ]),
 
     program(
       "twind",
       [
-        "CLinux", "Collectors", "EdgeService", "Modbus", "Plants", "Provenance", "Seams", "SitePack", "TwinCore",
-        arguments,
-        lifecycle, logging,
+        "CLinux", "Collectors", "EdgeService", "Modbus", "Plants", "Provenance", "Seams", "SitePack", "Sync",
+        "TwinCore",
+        arguments, lifecycle, logging,
       ]),
+    program(
+      "twind-foundation", ["FoundationService", "Seams", "SitePack", "TwinCore", arguments, lifecycle, logging]),
     program(
       "twinctl",
       [
-        "Export", "FeatureStore", "GraphStore", "Harnesses", "Provenance", "Seams", "SiteKernel", "SitePack", "Sodium",
-        "StatusAPI", "TwinCore", "TwinGraph", arguments,
+        "DeltaLog", "Export", "FeatureStore", "GraphStore", "Harnesses", "Provenance", "Seams", "SiteKernel",
+        "SitePack",
+        "Sodium", "StatusAPI", "Sync", "TwinCore", "TwinGraph", arguments,
       ]),
     program(
       "twind-bench",
@@ -128,7 +149,20 @@ let package = Package(
         "SeriesCodec", "SiteKernel", "Sodium", "TwinCore", "TwinGraph",
       ]),
     tests("YAMLTests", ["YAML", "TwinCore"]),
-    tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"]),
+    tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"], data: ["Vectors"]),
+    support("Broker", ["TwinCore", "X509"]),
+    tests("MQTTTests", ["Broker", "MQTT", "Seams", "TwinCore", "X509"]),
+    tests("X509Tests", ["TwinCore", "X509"]),
+    support("PostgreSQLServer"),
+    tests("PostgreSQLTests", ["PostgreSQL", "PostgreSQLServer", "TwinCore"]),
+    tests("DeltaLogTests", ["DeltaLog", "Provenance", "SQLite", "Seams", "Simulation", "Sodium", "TwinCore"]),
+    tests("SyncTests", ["DeltaLog", "Provenance", "Seams", "Sodium", "Sync", "TwinCore"]),
+    tests(
+      "LedgerTests",
+      [
+        "DeltaLog", "Ledger", "PostgreSQL", "PostgreSQLServer", "Provenance", "SQLite", "Seams", "Sodium", "Sync",
+        "TwinCore",
+      ]),
     tests("TwinCoreTests", ["TwinCore"], data: ["Vectors"]),
     tests(
       "SitePackTests",

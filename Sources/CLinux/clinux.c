@@ -1,10 +1,13 @@
 #define _GNU_SOURCE
 #include "clinux.h"
 
+#include <link.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/timex.h>
+#include <unistd.h>
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
@@ -45,3 +48,22 @@ void clinux_small_heap(void) {
 }
 
 void clinux_trim_heap(void) { malloc_trim(0); }
+
+static int release_object(struct dl_phdr_info *object, size_t size, void *pages) {
+  (void)size;
+  const uintptr_t mask = *(const uintptr_t *)pages - 1;
+  for (int i = 0; i < object->dlpi_phnum; i++) {
+    const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+    // A part that was ever writable may hold relocations, which no file has.
+    if (part->p_type != PT_LOAD || (part->p_flags & PF_W)) continue;
+    const uintptr_t begin = (object->dlpi_addr + part->p_vaddr) & ~mask;
+    const uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_memsz + mask) & ~mask;
+    madvise((void *)begin, end - begin, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+void clinux_release_text(void) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  dl_iterate_phdr(release_object, &page);
+}

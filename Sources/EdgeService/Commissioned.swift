@@ -30,10 +30,29 @@ struct Commissioned: Sendable {
 
   var devicesText: String { "\(pack.pack.devices.count) devices, \(definition.points.count) points" }
 
-  /// Reads the folder once; what is verified is what is parsed.
+  /// The pack of the site's own folder, or a newer one that a foundation sent and that every signature stands for.
+  ///
+  /// Each is read once; what is verified is what is parsed. A received pack that does not stand is passed over: the
+  /// site runs what it ran before.
   static func load(_ configuration: EdgeConfiguration) throws(EdgeFault) -> Commissioned {
+    let own = try Commissioned.load(folder: configuration)
+    for version in ReceivedPacks(state: configuration.state).versions where version > own.seal?.version ?? 0 {
+      guard let files = ReceivedPacks(state: configuration.state).files(version: version),
+        let received = try? Commissioned.load(files, configuration), received.seal?.version == version,
+        received.info.qualifiedID == own.info.qualifiedID
+      else { continue }
+      return received
+    }
+    return own
+  }
+
+  private static func load(folder configuration: EdgeConfiguration) throws(EdgeFault) -> Commissioned {
     let files: [PackFile]
     do throws(ProvenanceFault) { files = try PackReader.read(configuration.pack) } catch { throw EdgeFault(error) }
+    return try load(files, configuration)
+  }
+
+  static func load(_ files: [PackFile], _ configuration: EdgeConfiguration) throws(EdgeFault) -> Commissioned {
     let result = Pack.load(files, zoneExists: { SystemFiles.timeZone($0) != nil })
     guard let pack = result.pack else {
       let errors = result.problems.filter { $0.severity == .error }

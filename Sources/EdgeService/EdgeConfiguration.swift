@@ -1,5 +1,6 @@
 import Seams
 public import SitePack
+public import Sync
 public import TwinCore
 import YAML
 
@@ -22,6 +23,10 @@ public struct EdgeConfiguration: Sendable, Equatable {
   public var bytesMax: Int64
   public var freeFloorBytes: Int64
   public var commitNanoseconds: Int64
+  /// How much an enrolled site sends: chosen by the price of its line.
+  public var profile: EdgeProfile
+  /// Within what time sites come back when their broker does; each at its own moment.
+  public var reconnectNanoseconds: Int64
   /// Whether UTC is believed without the kernel's word that it is synchronised: for machines whose host keeps the time.
   public var isClockAssumed: Bool
 
@@ -33,6 +38,7 @@ public struct EdgeConfiguration: Sendable, Equatable {
     (keepNanoseconds, keepDecisionsNanoseconds) = (30 * Self.day, 400 * Self.day)
     (bytesMax, freeFloorBytes, commitNanoseconds) = (2 << 30, 200 << 20, 1_000_000_000)
     isClockAssumed = false
+    (profile, reconnectNanoseconds) = (.standard, 120_000_000_000)
   }
 
   /// Reads and checks a file; all problems come at once. The environment may move paths (TWIND_PACK, TWIND_STATE,
@@ -82,9 +88,18 @@ public struct EdgeConfiguration: Sendable, Equatable {
       if let megabytes = store.integer("free_floor_mb", in: 1...1 << 20) { freeFloorBytes = Int64(megabytes) << 20 }
       store.close()
     }
+    if let foundation = section.section("foundation") {
+      profile = foundation.word("line", Self.profiles) ?? profile
+      reconnectNanoseconds =
+        foundation.duration("reconnect_within", in: 1_000_000_000...3_600_000_000_000) ?? reconnectNanoseconds
+      foundation.close()
+    }
     section.close()
   }
 
+  static let profiles: [String: EdgeProfile] = [
+    "standard": .standard, "constrained": .constrained, "metered": .metered,
+  ]
   static let logLevels = ["trace", "debug", "info", "notice", "warning", "error"]
 
   private mutating func obey(_ environment: [String: String]) {
@@ -95,15 +110,6 @@ public struct EdgeConfiguration: Sendable, Equatable {
     if let name = environment["TWIND_MODE"], let lower = Mode(name: name) { ceiling = ceiling.lowered(to: lower) }
   }
 
-  /// The number of the operators' group: a number as it stands, or a name in /etc/group. Nil when there is none.
-  var operatorGroup: UInt32? {
-    guard let operators else { return nil }
-    if let number = UInt32(operators) { return number }
-    guard let text = SystemFiles.bytes("/etc/group", max: 1 << 20) else { return nil }
-    for line in String(decoding: text, as: UTF8.self).split(separator: "\n") {
-      let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-      if fields.count >= 3, fields[0] == operators { return UInt32(fields[2]) }
-    }
-    return nil
-  }
+  /// The number of the operators' group; nil when there is none.
+  var operatorGroup: UInt32? { operators.flatMap { SystemFiles.group($0) } }
 }

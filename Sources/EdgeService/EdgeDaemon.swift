@@ -36,7 +36,13 @@ public final class EdgeDaemon: Service {
   let notifier: ServiceNotifier
   let log: Logger
   let startedAt: Instant
+  /// Nil for a site that stands alone.
+  let peer: SitePeer?
+  private let reopening: Reopening
   private let server: StatusServer
+
+  /// Whether `run` returned so that the daemon is opened again, with what was taken up meanwhile.
+  public var isToReopen: Bool { reopening.isAsked }
 
   /// Opens the store, gives back what an earlier life left open, and brings the kernel back to where it was.
   public static func open(
@@ -60,15 +66,31 @@ public final class EdgeDaemon: Service {
       throw EdgeFault(error)
     }
     let start = try opened.get()
+    let reopening = Reopening()
+    let peer: SitePeer?
+    do throws(EdgeFault) {
+      peer = try SitePeer.open(
+        site, configuration, boot: start.boot, clock: clock, health: health, keeper: keeper, logger: log,
+        reopen: { reopening.ask() })
+    } catch {
+      // Whoever cannot talk about the plant still runs it.
+      peer = nil
+      health.raise(
+        Problem(
+          id: "sync.closed", code: error.code, severity: .warning, title: "the site cannot talk to its foundation",
+          cause: error.message, effect: "the site runs on by itself; what happens is recorded here alone",
+          next: error.remedy, since: clock.instant))
+    }
     return EdgeDaemon(
       site: site, configuration: configuration, environment: environment, clock: clock, health: health,
-      keeper: keeper, start: start, log: log)
+      keeper: keeper, start: start, peer: peer, reopening: reopening, log: log)
   }
 
   private init(
     site: Commissioned, configuration: EdgeConfiguration, environment: [String: String], clock: any SiteClock,
-    health: HealthRegistry, keeper: StoreKeeper, start: Start, log: Logger
+    health: HealthRegistry, keeper: StoreKeeper, start: Start, peer: SitePeer?, reopening: Reopening, log: Logger
   ) {
+    (self.peer, self.reopening) = (peer, reopening)
     (self.site, self.configuration, self.health, self.keeper, self.log) = (site, configuration, health, keeper, log)
     (gatewayClock, startedAt) = (clock, clock.instant)
     let deviceClock = site.info.time.map {
@@ -78,7 +100,8 @@ public final class EdgeDaemon: Service {
     self.siteClock = siteClock
     let inbox = Inbox()
     let journal = Journal(
-      keeper: keeper, clock: clock, health: health, commitNanoseconds: configuration.commitNanoseconds)
+      keeper: keeper, clock: clock, health: health, commitNanoseconds: configuration.commitNanoseconds,
+      noteRecorded: { peer?.noteRecorded() })
     let buses = Self.buses(site, start, clock, inbox, journal, isDeviceTime: deviceClock != nil)
     let actuator = Actuator(
       targets: site.targets, buses: buses, siteClock: siteClock, gatewayClock: clock,
@@ -105,7 +128,7 @@ public final class EdgeDaemon: Service {
       site: site, configuration: configuration, clock: clock, siteClock: siteClock, health: health, keeper: keeper,
       journal: journal, buses: buses, actuator: actuator, times: lanes.times, control: control, inbox: inbox,
       waiters: waiters, hub: hub,
-      startedAt: startedAt)
+      startedAt: startedAt, peer: peer)
     server = StatusServer(
       socketPath: configuration.socket, operatorGroup: configuration.operatorGroup, source: view, clock: clock)
     start.raise(health, at: clock.instant)
@@ -187,12 +210,17 @@ public final class EdgeDaemon: Service {
       beating.addTask { await self.control.run(alive: { self.notifier.alive() }) }
       beating.addTask { await self.control.pace() }
       beating.addTask { await self.upkeep() }
+      if let peer { beating.addTask { await peer.run() } }
+      beating.addTask {
+        await self.reopening.asked()
+        stopped.finish()
+      }
       beating.addTask {
         try? await gracefulShutdown()
         stopped.finish()
       }
       for await _ in stop {}
-      notifier.stopping()
+      isToReopen ? notifier.reloading(at: gatewayClock.uptime) : notifier.stopping()
       beating.cancelAll()
       inbox.finish()
     }
@@ -203,22 +231,29 @@ public final class EdgeDaemon: Service {
     var nextCheckpoint = gatewayClock.uptime.advanced(byNanoseconds: Self.checkpointNanoseconds)
     await seedGraph()
     await saveCheckpoint(because: "start")
-    // Reading the pack took far more memory than running it does.
-    ProcessHeap.trim()
+    // Reading the pack took far more memory than running it does, and other code.
+    ProcessMemory.trim()
+    var settles: Uptime? = gatewayClock.uptime.advanced(byNanoseconds: Self.settlingNanoseconds)
     while !Task.isCancelled {
       await gatewayClock.sleep(until: gatewayClock.uptime.advanced(byNanoseconds: Self.upkeepNanoseconds))
       guard !Task.isCancelled else { return }
       await watch()
+      if let due = settles, gatewayClock.uptime >= due {
+        ProcessMemory.leaveText()
+        settles = nil
+      }
       if gatewayClock.uptime >= nextCheckpoint {
         nextCheckpoint = gatewayClock.uptime.advanced(byNanoseconds: Self.checkpointNanoseconds)
         await saveCheckpoint(because: "period")
         await prune()
-        ProcessHeap.trim()
+        ProcessMemory.trim()
       }
     }
   }
 
   static let checkpointNanoseconds: Int64 = 600_000_000_000
+  /// After so long the first polls, commits and requests of a start are over.
+  static let settlingNanoseconds: Int64 = 3_000_000_000
   static let upkeepNanoseconds: Int64 = 1_000_000_000
 
   func saveCheckpoint(because reason: String) async {

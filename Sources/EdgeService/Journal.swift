@@ -58,12 +58,18 @@ final class Journal: Sendable {
   private let clock: any SiteClock
   private let health: HealthRegistry
   private let commitNanoseconds: Int64
+  /// After a commit with a decision or an event in it.
+  private let noteRecorded: @Sendable () -> Void
   private let state = Mutex(State())
   private let wake: AsyncStream<Void>.Continuation
   private let wakes: AsyncStream<Void>
 
-  init(keeper: StoreKeeper, clock: any SiteClock, health: HealthRegistry, commitNanoseconds: Int64) {
+  init(
+    keeper: StoreKeeper, clock: any SiteClock, health: HealthRegistry, commitNanoseconds: Int64,
+    noteRecorded: @escaping @Sendable () -> Void = {}
+  ) {
     (self.keeper, self.clock, self.health, self.commitNanoseconds) = (keeper, clock, health, commitNanoseconds)
+    self.noteRecorded = noteRecorded
     (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
@@ -138,6 +144,9 @@ final class Journal: Sendable {
     state.withLock { ($0.lastCommitAt, $0.committingSince) = (clock.uptime, nil) }
     if case .failure(let fault) = outcome { complain(fault) } else { health.clear("store.commit") }
     for entry in entries { entry.whenDurable?(outcome) }
+    if case .success = outcome, entries.contains(where: { !$0.decisions.isEmpty || !$0.events.isEmpty }) {
+      noteRecorded()
+    }
   }
 
   private func commit(

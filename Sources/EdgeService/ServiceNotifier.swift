@@ -1,4 +1,5 @@
 import Glibc
+import TwinCore
 
 /// Tells systemd what the daemon is doing (sd_notify(3), the datagram protocol); silent where no one listens.
 struct ServiceNotifier: Sendable {
@@ -16,6 +17,8 @@ struct ServiceNotifier: Sendable {
 
   func ready(_ status: String) { send("READY=1\nSTATUS=\(status)") }
   func status(_ text: String) { send("STATUS=\(text)") }
+  /// What follows is a start, not an end: systemd waits for the next `ready`.
+  func reloading(at uptime: Uptime) { send("RELOADING=1\nMONOTONIC_USEC=\(uptime.nanoseconds / 1000)") }
   func stopping() { send("STOPPING=1") }
   /// Fed by the control loop alone: a loop that hangs must be seen.
   func alive() { send("WATCHDOG=1") }

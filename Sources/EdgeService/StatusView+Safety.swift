@@ -77,6 +77,11 @@ extension StatusView {
       })
   }
 
+  func sync() async throws(APIProblem) -> API.SyncState {
+    guard let peer else { return API.SyncState(state: "alone") }
+    return await peer.state()
+  }
+
   func mode() async throws(APIProblem) -> API.ModeState {
     let mode = await control.view { $0.mode }
     return API.ModeState(mode: mode.name, ceiling: site.ceiling.name, why: site.ceilingReason)

@@ -25,6 +25,7 @@ struct StatusView: StatusSource {
   let waiters: Waiters
   let hub: EventHub
   let startedAt: Instant
+  let peer: SitePeer?
 
   static let version = API.release
   /// A write that takes longer is answered as pending.

@@ -68,6 +68,7 @@ struct Response: Sendable, Equatable {
   static let json = "application/json"
   static let problem = "application/problem+json"
   static let text = "text/plain; version=0.0.4; charset=utf-8"
+  static let octets = "application/octet-stream"
 
   var status: Int
   var contentType: String

@@ -32,6 +32,11 @@ public struct StatusClient: Sendable {
     String(decoding: try exchange("GET", "/metrics", body: nil, key: nil), as: UTF8.self)
   }
 
+  /// What stands at `path` as it is: for what is no JSON.
+  public func bytes(_ path: String) throws(APIProblem) -> [UInt8] {
+    try exchange("GET", path, body: nil, key: nil)
+  }
+
   /// Writes, or asks with a body. A `key` makes a repeated write harmless.
   public func send<Content>(
     _ method: String, _ path: String, body: (some Encodable)?, key: String? = nil, as type: Content.Type

@@ -9,13 +9,14 @@ extension StatusServer {
     do {
       try Self.refuseBrowsers(request)
       let (route, arguments): (Route, [String])
-      switch Router.find(request) {
+      switch table.find(request) {
       case .success(let found): (route, arguments) = found
       case .failure(let rejection): return .response(Response(rejection.problem, allow: rejection.allow))
       }
       let unknown = Peer(uid: .max, gid: .max, pid: 0, groups: [])
       let peer = route.permit == .write ? (peer ?? unknown).named() : peer ?? unknown
-      let call = Call(source: source, request: request, arguments: arguments, peer: peer, now: clock.instant)
+      let call = Call(
+        request: request, arguments: arguments, peer: peer, now: clock.instant, header: table.header)
       guard route.permit == .write else { return try await within(route, call) }
       try permitWrite(peer)
       return try await write(route, call)

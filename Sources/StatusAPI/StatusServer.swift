@@ -6,7 +6,8 @@ public import Seams
 import Synchronization
 import TwinCore
 
-/// Serves a `StatusSource` as HTTP/1.1 on a unix socket: the only way in for people and tools.
+/// Serves a `StatusSource`, or a foundation's `FleetSource`, as HTTP/1.1 on a unix socket: the only way in for people
+/// and tools.
 ///
 /// Whoever can open the socket reads; root, the daemon's own user and the operator group write. One event-loop thread
 /// moves bytes; requests are answered on the cooperative pool, each connection's in order. Nothing here can delay the
@@ -29,7 +30,7 @@ public final class StatusServer: Sendable {
     public init() {}
   }
 
-  let source: any StatusSource
+  let table: RouteTable
   let clock: any SiteClock
   let limits: Limits
   let operatorGroup: UInt32?
@@ -42,7 +43,15 @@ public final class StatusServer: Sendable {
     socketPath: String = StatusServer.socketDefault, operatorGroup: UInt32?, source: any StatusSource,
     clock: any SiteClock, limits: Limits = Limits()
   ) {
-    (self.socketPath, self.operatorGroup, self.source) = (socketPath, operatorGroup, source)
+    (self.socketPath, self.operatorGroup, table) = (socketPath, operatorGroup, .site(source))
+    (self.clock, self.limits) = (clock, limits)
+  }
+
+  /// The same server for a foundation's console.
+  public init(
+    socketPath: String, operatorGroup: UInt32?, fleet: any FleetSource, clock: any SiteClock, limits: Limits = Limits()
+  ) {
+    (self.socketPath, self.operatorGroup, table) = (socketPath, operatorGroup, .fleet(fleet))
     (self.clock, self.limits) = (clock, limits)
   }
 

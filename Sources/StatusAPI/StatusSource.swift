@@ -35,6 +35,7 @@ public protocol StatusSource: Sendable {
     -> API.Written
   func clearOverride(_ point: String, by peer: Peer) async throws(APIProblem) -> API.Written
   func mode() async throws(APIProblem) -> API.ModeState
+  func sync() async throws(APIProblem) -> API.SyncState
   func setMode(_ request: API.ModeRequest, by peer: Peer) async throws(APIProblem) -> API.Written
   func alarms() async throws(APIProblem) -> API.Alarms
   func acknowledge(_ alarm: String, by peer: Peer) async throws(APIProblem) -> API.Written

@@ -13,6 +13,14 @@ public struct Instant: Hashable, Comparable, Sendable {
     nanoseconds.saturatingSubtract(earlier.nanoseconds)
   }
 
+  /// Of UTC since 1970, saturating.
+  public init(milliseconds: Int64) {
+    let (nanoseconds, overflow) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
+    self.init(nanoseconds: overflow ? (milliseconds < 0 ? .min : .max) : nanoseconds)
+  }
+  /// Rounded towards 1970.
+  public var milliseconds: Int64 { nanoseconds / 1_000_000 }
+
   public static let distantPast = Instant(nanoseconds: .min)
   public static let distantFuture = Instant(nanoseconds: .max)
 }

@@ -35,6 +35,8 @@ enum ExitMeaning: Int32, Sendable {
     case _ where problem.code == "cli.config": self = .configuration
     case _ where problem.isRefusal: self = .refused
     case _ where problem.isRetriable: self = .temporary
+    // What was given is wrong; nobody was asked.
+    case 0 where problem.code.hasPrefix("pack.") || problem.code.hasPrefix("provenance."): self = .input
     case 0: self = .unavailable
     case 401, 403: self = .notPermitted
     case 400..<500: self = .usage

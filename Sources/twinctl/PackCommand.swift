@@ -226,7 +226,8 @@ struct PackVerify: OfflineVerb {
 
 struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Make the keys that sign packs; needs no daemon.", subcommands: [KeysInit.self])
+    commandName: "keys", abstract: "Make and show the keys that sign packs and a fleet's metadata; needs no daemon.",
+    subcommands: [KeysInit.self, KeysShow.self])
 }
 
 struct KeysInit: OfflineVerb {

@@ -16,9 +16,7 @@ struct Twinctl: ParsableCommand {
       StatusCommand.self, DevicesCommand.self, PointsCommand.self, WatchCommand.self, WhyCommand.self,
       EnvelopeCommand.self, OverrideCommand.self, ModeCommand.self, AlarmsCommand.self, CollectCommand.self,
       DataCommand.self, GraphCommand.self, ReplayCommand.self, SupportCommand.self, MetricsCommand.self,
-      PackCommand.self,
-      KeysCommand.self,
-      VersionCommand.self,
+      PackCommand.self, KeysCommand.self, SyncCommand.self, AuditCommand.self, FleetCommand.self, VersionCommand.self,
       ExplainCommand.self,
     ])
 

@@ -34,7 +34,7 @@ struct Edge: AsyncParsableCommand {
   @OptionGroup var options: ConfigurationOption
 
   func run() async throws {
-    ProcessHeap.keepSmall()
+    ProcessMemory.keepSmall()
     let configuration = try options.load()
     let level = Logger.Level(rawValue: configuration.log) ?? .info
     LoggingSystem.bootstrap { label in
@@ -44,13 +44,19 @@ struct Edge: AsyncParsableCommand {
     }
     let log = Logger(label: "twind")
     do throws(EdgeFault) {
-      let daemon = try await EdgeDaemon.open(
-        configuration, environment: environment(), clock: SystemClock(assumed: configuration.isClockAssumed), log: log)
-      try await serve(daemon, log)
+      while try await runOnce(configuration, log) {}
     } catch {
       complain(error)
       throw ExitCode(error.code == "api.socket_in_use" || error.code == "store.locked" ? 75 : 78)
     }
+  }
+
+  /// True when the daemon is to be opened again, with a pack that was taken up.
+  private func runOnce(_ configuration: EdgeConfiguration, _ log: Logger) async throws(EdgeFault) -> Bool {
+    let daemon = try await EdgeDaemon.open(
+      configuration, environment: environment(), clock: SystemClock(assumed: configuration.isClockAssumed), log: log)
+    try await serve(daemon, log)
+    return daemon.isToReopen
   }
 
   private func serve(_ daemon: EdgeDaemon, _ log: Logger) async throws(EdgeFault) {

@@ -114,6 +114,7 @@ final class StubSource: StatusSource {
     return API.Written(decision: "d-0", text: "\(point) is free")
   }
 
+  func sync() async throws(APIProblem) -> API.SyncState { API.SyncState(state: "alone") }
   func mode() async throws(APIProblem) -> API.ModeState { API.ModeState(mode: "auto", ceiling: "auto") }
 
   func setMode(_ request: API.ModeRequest, by peer: Peer) async throws(APIProblem) -> API.Written {

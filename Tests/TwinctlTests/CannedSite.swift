@@ -49,6 +49,7 @@ struct CannedSite: StatusSource {
     return try canned("written")
   }
   func clearOverride(_ point: String, by peer: Peer) async throws(APIProblem) -> API.Written { try canned("written") }
+  func sync() async throws(APIProblem) -> API.SyncState { try canned("sync") }
   func mode() async throws(APIProblem) -> API.ModeState { try canned("mode") }
   func setMode(_ request: API.ModeRequest, by peer: Peer) async throws(APIProblem) -> API.Written {
     try canned("written")

@@ -25,4 +25,8 @@ void clinux_small_heap(void);
 // Gives the free pages of the heap back to the kernel (malloc_trim(3)).
 void clinux_trim_heap(void);
 
+// Unmaps the pages of the program's and its libraries' text and constants; what is used next is mapped again from the
+// page cache, without a read where it is still there (madvise(2), MADV_DONTNEED on what is never written).
+void clinux_release_text(void);
+
 #endif

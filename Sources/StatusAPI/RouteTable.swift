@@ -4,12 +4,13 @@ import TwinCore
 
 /// What a route is asked with.
 struct Call: Sendable {
-  var source: any StatusSource
   var request: Request
   /// What stood in the places of the path's parameters, in order.
   var arguments: [String]
   var peer: Peer
   var now: Instant
+  /// What every answer says beside its data.
+  var header: @Sendable () -> API.Header
 
   /// The body as `type`; throws `api.body`.
   func body<Value: Decodable>(_ type: Value.Type) throws(APIProblem) -> Value {
@@ -63,18 +64,24 @@ struct Route: Sendable {
   }
 }
 
-/// The table of paths of `twind/v1`.
-enum Router {
+/// The paths of one server.
+struct RouteTable: Sendable {
+  let routes: [Route]
+  let header: @Sendable () -> API.Header
+
   static let historyMax = 10_000
   static let decisionsMax = 500
   static let answerSeconds: Int64 = 30
   /// A device test waits for time-outs on the wire.
   static let probeSeconds: Int64 = 120
 
-  static let routes: [Route] = reads + writes
+  /// The paths of a site's daemon.
+  static func site(_ source: any StatusSource) -> RouteTable {
+    RouteTable(routes: reads(source) + writes(source), header: { source.header })
+  }
 
   /// The route and its arguments, or the problem (404 with the nearest path, 405 with what is allowed).
-  static func find(_ request: Request) -> Result<(route: Route, arguments: [String]), Rejection> {
+  func find(_ request: Request) -> Result<(route: Route, arguments: [String]), Rejection> {
     var allowed: [String] = []
     for route in routes {
       guard let arguments = route.arguments(request.segments) else { continue }
@@ -103,94 +110,99 @@ enum Router {
     var allow: String?
   }
 
-  private static let reads: [Route] = [
-    get("v1/meta") { call throws(APIProblem) in try call.document(try await call.source.meta()) },
-    get("v1/status") { call throws(APIProblem) in try call.document(try await call.source.status()) },
-    get("v1/devices") { call throws(APIProblem) in try call.document(try await call.source.devices()) },
-    get("v1/devices/*") { call throws(APIProblem) in
-      try call.document(try await call.source.device(call.arguments[0]))
-    },
-    get("v1/points") { call throws(APIProblem) in
-      try call.document(try await call.source.points(try call.pattern("match")))
-    },
-    get("v1/points/*") { call throws(APIProblem) in try call.document(try await call.source.point(call.arguments[0])) },
-    get("v1/points/*/history") { call throws(APIProblem) in
-      let limit = try call.count("limit", default: 500, max: historyMax)
-      return try call.document(try await call.source.history(call.arguments[0], since: try call.since(), limit: limit))
-    },
-    get("v1/points/*/why") { call throws(APIProblem) in try call.document(try await call.source.why(call.arguments[0]))
-    },
-    get("v1/decisions") { call throws(APIProblem) in
-      let limit = try call.count("limit", default: 50, max: decisionsMax)
-      return try call.document(try await call.source.decisions(limit: limit, point: call.request.parameter("point")))
-    },
-    get("v1/decisions/*") { call throws(APIProblem) in
-      try call.document(try await call.source.decision(call.arguments[0]))
-    },
-    get("v1/envelopes") { call throws(APIProblem) in try call.document(try await call.source.envelopes()) },
-    get("v1/envelopes/*") { call throws(APIProblem) in
-      try call.document(try await call.source.envelope(call.arguments[0]))
-    },
-    get("v1/overrides") { call throws(APIProblem) in try call.document(try await call.source.overrides()) },
-    get("v1/mode") { call throws(APIProblem) in try call.document(try await call.source.mode()) },
-    get("v1/alarms") { call throws(APIProblem) in try call.document(try await call.source.alarms()) },
-    get("v1/events") { call throws(APIProblem) in
-      .events(try await call.source.events(since: try call.lastEventID(), try call.filter()))
-    },
-    get("metrics") { call throws(APIProblem) in
-      .response(Response(contentType: Response.text, body: Array(try await call.source.metrics().utf8)))
-    },
-    Route(method: "POST", path: split("v1/envelopes/test"), permit: .read, seconds: answerSeconds) {
-      call throws(APIProblem) in
-      try call.document(try await call.source.testEnvelope(try call.body(API.EnvelopeTestRequest.self)))
-    },
-  ]
+  private static func reads(_ source: any StatusSource) -> [Route] {
+    [
+      get("v1/meta") { call throws(APIProblem) in try call.document(try await source.meta()) },
+      get("v1/status") { call throws(APIProblem) in try call.document(try await source.status()) },
+      get("v1/devices") { call throws(APIProblem) in try call.document(try await source.devices()) },
+      get("v1/devices/*") { call throws(APIProblem) in
+        try call.document(try await source.device(call.arguments[0]))
+      },
+      get("v1/points") { call throws(APIProblem) in
+        try call.document(try await source.points(try call.pattern("match")))
+      },
+      get("v1/points/*") { call throws(APIProblem) in try call.document(try await source.point(call.arguments[0])) },
+      get("v1/points/*/history") { call throws(APIProblem) in
+        let limit = try call.count("limit", default: 500, max: historyMax)
+        return try call.document(try await source.history(call.arguments[0], since: try call.since(), limit: limit))
+      },
+      get("v1/points/*/why") { call throws(APIProblem) in try call.document(try await source.why(call.arguments[0]))
+      },
+      get("v1/decisions") { call throws(APIProblem) in
+        let limit = try call.count("limit", default: 50, max: decisionsMax)
+        return try call.document(try await source.decisions(limit: limit, point: call.request.parameter("point")))
+      },
+      get("v1/decisions/*") { call throws(APIProblem) in
+        try call.document(try await source.decision(call.arguments[0]))
+      },
+      get("v1/envelopes") { call throws(APIProblem) in try call.document(try await source.envelopes()) },
+      get("v1/envelopes/*") { call throws(APIProblem) in
+        try call.document(try await source.envelope(call.arguments[0]))
+      },
+      get("v1/overrides") { call throws(APIProblem) in try call.document(try await source.overrides()) },
+      get("v1/mode") { call throws(APIProblem) in try call.document(try await source.mode()) },
+      get("v1/sync") { call throws(APIProblem) in try call.document(try await source.sync()) },
+      get("v1/alarms") { call throws(APIProblem) in try call.document(try await source.alarms()) },
+      get("v1/events") { call throws(APIProblem) in
+        .events(try await source.events(since: try call.lastEventID(), try call.filter()))
+      },
+      get("metrics") { call throws(APIProblem) in
+        .response(Response(contentType: Response.text, body: Array(try await source.metrics().utf8)))
+      },
+      Route(method: "POST", path: split("v1/envelopes/test"), permit: .read, seconds: answerSeconds) {
+        call throws(APIProblem) in
+        try call.document(try await source.testEnvelope(try call.body(API.EnvelopeTestRequest.self)))
+      },
+    ]
+  }
 
-  private static let writes: [Route] = [
-    write("PUT", "v1/overrides/*") { call throws(APIProblem) in
-      let request = try call.body(API.OverrideRequest.self)
-      try call.demand(reason: request.reason, forS: request.forS)
-      return try call.document(try await call.source.setOverride(call.arguments[0], request, by: call.peer))
-    },
-    write("DELETE", "v1/overrides/*") { call throws(APIProblem) in
-      try call.document(try await call.source.clearOverride(call.arguments[0], by: call.peer))
-    },
-    write("POST", "v1/points/*/corrections") { call throws(APIProblem) in
-      let request = try call.body(API.CorrectionRequest.self)
-      try call.demand(reason: request.reason)
-      return try call.document(try await call.source.correct(call.arguments[0], request, by: call.peer))
-    },
-    write("PUT", "v1/mode") { call throws(APIProblem) in
-      let request = try call.body(API.ModeRequest.self)
-      try call.demand(reason: request.reason)
-      return try call.document(try await call.source.setMode(request, by: call.peer))
-    },
-    write("POST", "v1/alarms/*/ack") { call throws(APIProblem) in
-      try call.document(try await call.source.acknowledge(call.arguments[0], by: call.peer))
-    },
-    write("POST", "v1/alarms/*/shelve") { call throws(APIProblem) in
-      let request = try call.body(API.ShelveRequest.self)
-      try call.demand(reason: request.reason, forS: request.forS)
-      return try call.document(try await call.source.shelve(call.arguments[0], request, by: call.peer))
-    },
-    Route(method: "POST", path: split("v1/collect/test"), permit: .write, seconds: probeSeconds) {
-      call throws(APIProblem) in
-      let request = try call.body(API.CollectTestRequest.self)
-      return try call.document(try await call.source.collectTest(request.device, by: call.peer))
-    },
-  ]
+  private static func writes(_ source: any StatusSource) -> [Route] {
+    [
+      write("PUT", "v1/overrides/*") { call throws(APIProblem) in
+        let request = try call.body(API.OverrideRequest.self)
+        try call.demand(reason: request.reason, forS: request.forS)
+        return try call.document(try await source.setOverride(call.arguments[0], request, by: call.peer))
+      },
+      write("DELETE", "v1/overrides/*") { call throws(APIProblem) in
+        try call.document(try await source.clearOverride(call.arguments[0], by: call.peer))
+      },
+      write("POST", "v1/points/*/corrections") { call throws(APIProblem) in
+        let request = try call.body(API.CorrectionRequest.self)
+        try call.demand(reason: request.reason)
+        return try call.document(try await source.correct(call.arguments[0], request, by: call.peer))
+      },
+      write("PUT", "v1/mode") { call throws(APIProblem) in
+        let request = try call.body(API.ModeRequest.self)
+        try call.demand(reason: request.reason)
+        return try call.document(try await source.setMode(request, by: call.peer))
+      },
+      write("POST", "v1/alarms/*/ack") { call throws(APIProblem) in
+        try call.document(try await source.acknowledge(call.arguments[0], by: call.peer))
+      },
+      write("POST", "v1/alarms/*/shelve") { call throws(APIProblem) in
+        let request = try call.body(API.ShelveRequest.self)
+        try call.demand(reason: request.reason, forS: request.forS)
+        return try call.document(try await source.shelve(call.arguments[0], request, by: call.peer))
+      },
+      Route(method: "POST", path: split("v1/collect/test"), permit: .write, seconds: probeSeconds) {
+        call throws(APIProblem) in
+        let request = try call.body(API.CollectTestRequest.self)
+        return try call.document(try await source.collectTest(request.device, by: call.peer))
+      },
+    ]
+  }
 
-  private typealias Handler = @Sendable (Call) async throws(APIProblem) -> Reply
+  typealias Handler = @Sendable (Call) async throws(APIProblem) -> Reply
 
-  private static func get(_ path: String, _ handle: @escaping Handler) -> Route {
+  static func get(_ path: String, _ handle: @escaping Handler) -> Route {
     Route(method: "GET", path: split(path), permit: .read, seconds: answerSeconds, handle: handle)
   }
 
-  private static func write(_ method: String, _ path: String, _ handle: @escaping Handler) -> Route {
+  static func write(_ method: String, _ path: String, _ handle: @escaping Handler) -> Route {
     Route(method: method, path: split(path), permit: .write, seconds: answerSeconds, handle: handle)
   }
 
-  private static func split(_ path: String) -> [String] { path.split(separator: "/").map(String.init) }
+  static func split(_ path: String) -> [String] { path.split(separator: "/").map(String.init) }
 }
 
 extension Call {
@@ -198,7 +210,7 @@ extension Call {
   static let overrideSecondsMax: Double = 7 * 86_400
 
   func document<Content: Codable & Sendable & Equatable>(_ data: Content) throws(APIProblem) -> Reply {
-    .response(Response(body: try APIJSON.encode(API.Document(data, header: source.header, at: now))))
+    .response(Response(body: try APIJSON.encode(API.Document(data, header: header(), at: now))))
   }
 
   /// A person's write says why, and for how long: 1 s to a week.

@@ -1,0 +1,120 @@
+import DeltaLog
+import FeatureStore
+import Logging
+import Provenance
+import Seams
+import SiteKernel
+import StatusAPI
+import Sync
+import TwinCore
+
+extension SitePeer {
+  /// Brings what was recorded since into the log, and takes up what was directed here.
+  func ship() async {
+    workOff()
+    do {
+      var more = true
+      while more {
+        let news = try await RecordShipper.news(from: keeper, after: try RecordShipper.place(in: log))
+        more = news.decisions.count == RecordShipper.rowsMax || news.events.count == RecordShipper.rowsMax
+        guard try RecordShipper.ship(news, to: log, at: clock.instant, uptime: clock.uptime) else { return }
+        health.clear("sync.log")
+        await act(on: .appended)
+      }
+    } catch let fault as DeltaLogFault {
+      note(fault)
+    } catch {
+      // The store tells its own troubles.
+    }
+  }
+
+  /// Once a minute: time that passed, the ladder, checkpoints, closed days, how long nobody was reached.
+  func keepHouse() async {
+    peer.status.clock = clock.isTrusted ? .trusted : .untrusted
+    do throws(ProvenanceFault) {
+      try trust.pass(uptimeNanoseconds: clock.uptime.nanoseconds(since: housekeptAt))
+    } catch {
+      logger.warning("trust not saved", metadata: ["code": "\(error.code)"])
+    }
+    housekeptAt = clock.uptime
+    climb()
+    do {
+      for stream in log.checkpointsDue { try key.checkpoint(stream, of: log) }
+      while try await SegmentShipper.ship(from: keeper, to: log, at: clock.instant, uptime: clock.uptime) {
+        await act(on: .appended)
+      }
+    } catch let fault as DeltaLogFault {
+      note(fault)
+    } catch let fault as EdgeFault {
+      logger.warning("days not shipped", metadata: ["code": "\(fault.code)", "cause": "\(fault.message)"])
+    } catch {}
+  }
+
+  /// Moves on the ladder of expiry; each step is an entry, and none touches the plant.
+  private func climb() {
+    let standing = trust.standing(at: clock.instant)
+    guard standing.state != rung else { return }
+    let earlier = rung
+    rung = standing.state
+    let body = CBORItem.map(
+      (0, .text(standing.state.name)), (1, .array(standing.reasons.prefix(16).map { .text($0) }))
+    ).encoded
+    do throws(DeltaLogFault) {
+      try log.append(.audit, kind: .ladder, body: body, at: clock.instant, uptime: clock.uptime)
+    } catch {
+      note(error)
+    }
+    logger.info("trust", metadata: ["from": "\(earlier?.name ?? "unknown")", "to": "\(standing.state.name)"])
+    guard standing.state > .stale else {
+      health.clear("sync.ladder")
+      return
+    }
+    health.raise(
+      Problem(
+        id: "sync.ladder", code: "sync.\(standing.state.name)", severity: .warning,
+        title: "the foundation's word is out of date", cause: standing.reasons.first ?? standing.state.name,
+        effect:
+          "nothing new is installed, no intent from afar is followed; the plant and the envelope are not concerned",
+        next: "bring the site into reach of its foundation, or carry its metadata here on a stick",
+        since: clock.instant))
+  }
+
+  func takeMetadata(_ topic: SyncTopic, _ bytes: [UInt8]) async {
+    do throws(ProvenanceFault) {
+      // The root's topic has the newest root alone, the timestamp's a whole bundle.
+      let bundle = topic == .metadata(.root) ? TrustBundle(roots: [bytes]) : try TrustBundle(bytes)
+      let report = try trust.take(bundle, at: clock.instant)
+      guard !report.adopted.isEmpty else { return }
+      peer.trust = trust.foundation
+      peer.status.versions = trust.versions
+      climb()
+    } catch {
+      logger.warning("metadata refused", metadata: ["code": "\(error.code)", "cause": "\(error.message)"])
+    }
+  }
+
+  /// As the status socket shows it.
+  func state() -> API.SyncState {
+    let streams = LogStream.allCases.map { stream in
+      let head = log.head(stream)
+      return API.SyncStream(
+        stream: stream.name, next: Int64(clamping: head.next),
+        acknowledged: Int64(clamping: max(peer.acknowledged(stream), head.safe)), safe: Int64(clamping: head.safe))
+    }
+    let isBehind = streams.contains { $0.acknowledged < $0.next }
+    let waiting = LogStream.allCases.reduce(0) { $0 &+ Int64(clamping: log.head($1).bytesWaiting) }
+    return API.SyncState(
+      state: isConnected ? (isBehind ? "behind" : "current") : "offline", foundation: enrolment.foundation,
+      broker: API.BrokerState(
+        address: "\(enrolment.host):\(enrolment.port)", state: isConnected ? "connected" : "down",
+        cause: linkFault?.message),
+      ladder: trust.standing(at: clock.instant).state.name, streams: streams,
+      lastAckAt: lastAckAt.map(Timestamp.init), bytesWaiting: waiting, problem: linkFault?.message,
+      next: linkFault?.remedy)
+  }
+
+  func rotateKeys() async {
+    // New keys are logged under the old ones; both are valid until the foundation acknowledges under the new.
+    logger.warning("the foundation asks for new keys", metadata: ["next": "twind rekey, then enrol again"])
+  }
+}

@@ -1,0 +1,14 @@
+public import TwinCore
+
+/// Why a foundation does not start, or stopped.
+public struct FoundationFault: Fault, Equatable {
+  public let code: String
+  public let message: String
+  public let remedy: String
+
+  public init(_ code: String, _ message: String, remedy: String) {
+    (self.code, self.message, self.remedy) = ("foundation.\(code)", message, remedy)
+  }
+
+  public init(_ fault: some Fault) { (code, message, remedy) = (fault.code, fault.message, fault.remedy) }
+}

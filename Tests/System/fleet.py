@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+"""Two sites and a foundation behind a real mosquitto, through what happens to fleets: enrolment over the network and by
+file, a line that is cut, a broker that is killed and comes back empty, a foundation that is killed, a forged batch, a
+published envelope, a bundle with one flipped bit. Exit 77: skipped.
+"""
+import json, os, pathlib, shutil, signal, subprocess, sys, tempfile, time
+
+sys.dont_write_bytecode = True
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "Tests/Support"))
+from fleet_stand import MOSQUITTO, Failure, Fleet, within
+
+BIN = pathlib.Path(os.environ.get("TWIND_BIN_DIR") or ROOT / ".build/debug")
+
+
+def stands(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+def enrolment(fleet):
+    fleet.add_site("north")
+    fleet.start_plant("north")
+    fleet.enrol("north")
+    fleet.start_edge("north")
+    fleet.current("north")
+    within(20, "twinctl sync says so", lambda: "current" in fleet.ctl("north", "sync", "--exit-zero"))
+
+
+def enrolment_by_file(fleet):
+    fleet.add_site("south")
+    fleet.start_plant("south")
+    home, token = fleet.sites["south"], fleet.token("south")
+    ask, reply = home / "ask.twe", home / "reply.twe"
+    fleet.run("twind", "enrol", token, "--config", home / "edge.yaml", "--request", ask)
+    fleet.run("twinctl", "fleet", "enrol", "answer", ask, "--out", reply)
+    fleet.run("twind", "enrol", token, "--config", home / "edge.yaml", "--reply", reply)
+    fleet.start_edge("south")
+    fleet.current("south")
+
+
+def spent_token(fleet):
+    """Row 49: a token is good once, and for its own site."""
+    home = fleet.work / "thief"
+    home.mkdir()
+    shutil.copytree(fleet.sites["north"] / "pack", home / "pack")
+    (home / "state").mkdir()
+    (home / "edge.yaml").write_text(f"pack: {home}/pack\nstate: {home}/state\nsocket: {home}/s.sock\nclock: assumed\n")
+    token = fleet.token("east")
+    fleet.run("twind", "enrol", token, "--config", home / "edge.yaml")
+    shutil.rmtree(home / "state")
+    (home / "state").mkdir()
+    again = subprocess.Popen(
+        [str(BIN / "twind"), "enrol", token, "--config", str(home / "edge.yaml")], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True)
+    within(20, "the second use is refused", lambda: "enrolment refused" in fleet.log("foundation"))
+    again.kill()
+    again.wait()
+    states = {e["site"]: e["state"] for e in fleet.fleet("enrol", "list")["enrolments"]}
+    stands(states["acme.east"] == "used", f"tokens: {states}")
+
+
+def broker_killed(fleet):
+    """Rows 54 and 55: the broker keeps nothing, is killed in the middle, comes back empty, and nothing is lost."""
+    before = fleet.site("north")
+    for _ in range(3):
+        fleet.end("broker", signal.SIGKILL)
+        time.sleep(1.5)
+        fleet.start_broker()
+        time.sleep(2)
+    mode(fleet, "north", "observe")
+    mode(fleet, "north", "auto")
+    within(120, "what happened in the outage comes", lambda: audit(fleet.site("north")) >= audit(before) + 2)
+    fleet.current("north", "south", seconds=120)
+    after = fleet.site("north")
+    stands(all(s["lost"] == 0 for s in after["streams"]), f"lost: {after['streams']}")
+
+
+def line_cut(fleet):
+    """Rows 7 and 66: one site without a line goes on by itself, and what it had to tell comes when the line is back."""
+    before = audit(fleet.site("north"))
+    fleet.line.cut(first_only=True)
+    mode(fleet, "north", "observe")
+    mode(fleet, "north", "auto")
+    within(20, "the site says that it is offline", lambda: fleet.sync("north")["state"] == "offline")
+    fleet.line.mend()
+    within(60, "what it had to tell comes", lambda: audit(fleet.site("north")) >= before + 2)
+    fleet.current("north", "south")
+
+
+def foundation_killed(fleet):
+    """Row 62: a worker dies between commit and ack."""
+    before = audit(fleet.site("south"))
+    fleet.end("foundation", signal.SIGKILL)
+    mode(fleet, "south", "observe")
+    mode(fleet, "south", "auto")
+    fleet.start_foundation()
+    within(120, "what happened meanwhile comes", lambda: audit(fleet.site("south")) >= before + 2)
+    fleet.current("north", "south", seconds=120)
+
+
+def forged(fleet):
+    """Rows 8, 14 and 22: a site with a valid certificate speaks in another one's name, and under its own with rubbish."""
+    publish = shutil.which("mosquitto_pub")
+    if not publish:
+        print("fleet: mosquitto_pub is not here (package mosquitto-clients): the forged batch is left out")
+        return
+    home = fleet.sites["south"] / "state/peer"
+    rubbish = fleet.work / "rubbish"
+    rubbish.write_bytes(os.urandom(400))
+
+    def send(topic):
+        # The daemon of the same name would be pushed out for a moment, as a real thief would do.
+        return subprocess.run(
+            [publish, "-V", "5", "-h", "localhost", "-p", str(fleet.port), "--cafile", str(home / "authority.crt"), "--cert",
+             str(home / "site.crt"), "--key", str(home / "site.key"), "-q", "1", "-t", topic, "-f", str(rubbish), "-d"],
+            capture_output=True, text=True, timeout=30)
+
+    before = fleet.site("north")
+    send("tw/1/up/acme.north/log/audit")
+    send("tw/1/up/acme.south/log/audit")
+    within(20, "the rubbish is refused", lambda: "forged" in fleet.log("foundation"))
+    after = fleet.site("north")
+    stands(after["refused"] == before["refused"], "a publish under another site's topic reached the foundation")
+
+
+def envelope_published(fleet):
+    home = fleet.work / "next"
+    shutil.copytree(fleet.sites["north"] / "pack", home)
+    site = home / "site.yaml"
+    version = installed(fleet, "north")
+    site.write_text(site.read_text().replace(f"version: {version}", f"version: {version + 1}", 1))
+    unsigned = fleet.run(
+        "twinctl", "fleet", "publish", home, "--keys", fleet.keys, "--reason", "test", "--yes", check=False)
+    stands(unsigned.returncode == 65, f"an unsigned pack was published: {unsigned.stdout}{unsigned.stderr}")
+    fleet.run("twinctl", "pack", "sign", home, "--keys", fleet.keys)
+    fleet.run("twinctl", "fleet", "publish", home, "--keys", fleet.keys, "--reason", "tighter envelope", "--yes")
+    within(90, "the site takes the pack up", lambda: fleet.site("north").get("pack_version") == version + 1)
+    within(30, "the daemon runs it", lambda: installed(fleet, "north") == version + 1)
+    fleet.current("north", seconds=120)
+
+
+def flipped_bit(fleet):
+    bundle = fleet.work / "north.twa"
+    fleet.run("twinctl", "fleet", "audit", "export", "acme.north", "--file", bundle)
+    root = fleet.keys / "1.root"
+    good = fleet.run("twinctl", "audit", "verify", bundle, "--root", root)
+    stands("as written and signed" in good, good)
+    bytes_ = bytearray(bundle.read_bytes())
+    bytes_[len(bytes_) // 2] ^= 4
+    bent = fleet.work / "bent.twa"
+    bent.write_bytes(bytes_)
+    bad = fleet.run("twinctl", "audit", "verify", bent, "--root", root, check=False)
+    stands(bad.returncode == 65 and "byte" in bad.stdout, f"{bad.returncode} {bad.stdout} {bad.stderr}")
+
+
+def quiet(fleet):
+    fleet.current("north", "south")
+    # The site of the spent token never spoke.
+    done = fleet.run("twinctl", "fleet", "sync", check=False)
+    stands("north" not in done.stdout and "south" not in done.stdout, done.stdout)
+
+
+def audit(site):
+    return next((s["next"] for s in site["streams"] if s["stream"] == "audit"), 0)
+
+
+def mode(fleet, name, mode_):
+    fleet.ctl(name, "mode", "set", mode_, "--reason", "test", "--yes")
+
+
+def installed(fleet, name):
+    return json.loads(fleet.ctl(name, "status", "-o", "json", "--exit-zero"))["data"]["pack"]["version"]
+
+
+STEPS = [
+    enrolment, enrolment_by_file, spent_token, line_cut, broker_killed, foundation_killed, forged, envelope_published, flipped_bit,
+    quiet,
+]
+
+
+def main():
+    if not pathlib.Path(MOSQUITTO).exists():
+        print("fleet: skipped, mosquitto is not here (package mosquitto)")
+        return 77
+    work = pathlib.Path(tempfile.mkdtemp(prefix="twind-fleet-"))
+    fleet = None
+    try:
+        fleet = Fleet(BIN, work)
+        fleet.start_broker()
+        fleet.start_foundation()
+        for step in STEPS:
+            begun = time.monotonic()
+            step(fleet)
+            print(f"fleet: {step.__name__}: as expected ({time.monotonic() - begun:.1f} s)", flush=True)
+        return 0
+    except (Failure, subprocess.TimeoutExpired) as failure:
+        print(f"fleet: {failure}")
+        for path in sorted(work.glob("*.log")):
+            print(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}")
+        return 1
+    finally:
+        if fleet:
+            fleet.close()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+sys.exit(main())
