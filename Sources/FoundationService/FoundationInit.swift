@@ -37,6 +37,7 @@ public struct FoundationInit {
         try PrivateFile.makeDirectory(path)
       }
       var made = try makeKeys()
+      made += try makeDocuments()
       made += try makeCertificates()
       made += try makeBrokerFiles()
       if !exists(folder.path + "/challenge") {
@@ -61,6 +62,24 @@ public struct FoundationInit {
       try PrivateFile.write(bytes, directory: folder.keys, name: name)
     }
     return made
+  }
+
+  /// What the offline keys say before anything was published: nothing may be installed yet, and whose word counts when
+  /// something is. Without it no site would ever have heard a whole set, and none would count as fresh.
+  private func makeDocuments() throws(ProvenanceFault) -> [String] {
+    guard !exists("\(folder.metadata)/\(DocumentName.targets.name)") else { return [] }
+    let key = try OperatorKeys.secretKey(.targets, in: operatorKeys)
+    let header = DocumentHeader(fleet: settings.fleet, version: 1, expires: years(1))
+    let classes: [DocumentName] = [.models, .policies, .packs]
+    let targets = try TargetsMetadata(
+      header: header, delegations: classes.map { Delegation($0, keys: [key.publicKey], threshold: 1) })
+    for name in classes {
+      let document = try TargetsMetadata(header: header, name, artefacts: []).sealed(by: key)
+      try PrivateFile.write(document, directory: folder.metadata, name: name.name, mode: 0o644)
+    }
+    try PrivateFile.write(
+      targets.sealed(by: key), directory: folder.metadata, name: DocumentName.targets.name, mode: 0o644)
+    return ["what may be installed, signed: nothing yet; it ends in a year, and each publication renews it"]
   }
 
   private func makeCertificates() throws(ProvenanceFault) -> [String] {

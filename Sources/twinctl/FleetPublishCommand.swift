@@ -66,7 +66,7 @@ struct FleetSigner {
     )
   }
 
-  /// `packs` with this pack in it, and `targets` where there is none yet or it ends soon.
+  /// `packs` with this pack in it, and the others where there is none yet or it ends soon.
   func documents(
     for site: SiteName, _ files: [PackFile], at now: Instant
   ) throws(ProvenanceFault) -> [API.PublishFile] {
@@ -74,11 +74,18 @@ struct FleetSigner {
     let expires = now.advanced(byNanoseconds: FleetPublishCommand.yearNanoseconds)
     var documents: [API.PublishFile] = []
     let targets = try document(.targets)
-    if targets.map({ $0.expires < now.advanced(byNanoseconds: FleetPublishCommand.yearNanoseconds / 4) }) ?? true {
+    if targets.map({ ends($0, before: now) }) ?? true {
       let next = try TargetsMetadata(
         header: DocumentHeader(fleet: fleet, version: (targets?.version ?? 0) + 1, expires: expires),
         delegations: targets?.delegations ?? [Delegation(.packs, keys: [key.publicKey], threshold: 1)])
       documents.append(file("targets", next.sealed(by: key)))
+    }
+    for name in [DocumentName.models, .policies] {
+      guard let held = try document(name), ends(held, before: now) else { continue }
+      let next = try TargetsMetadata(
+        header: DocumentHeader(fleet: fleet, version: held.version + 1, expires: expires), name,
+        artefacts: held.artefacts)
+      documents.append(file(name.name, next.sealed(by: key)))
     }
     let packs = try document(.packs)
     let artefact = try self.artefact(for: site, files, in: packs)
@@ -111,6 +118,11 @@ struct FleetSigner {
     return Artefact(
       name: name, kind: "pack", lowest: earlier?.lowest ?? release.version,
       releases: others.suffix(Artefact.releasesMax - 1) + [release])
+  }
+
+  /// Whether it is time for the next one: within a quarter of a year.
+  private func ends(_ document: TargetsMetadata, before now: Instant) -> Bool {
+    document.expires < now.advanced(byNanoseconds: FleetPublishCommand.yearNanoseconds / 4)
   }
 
   private func document(_ name: DocumentName) throws(ProvenanceFault) -> TargetsMetadata? {

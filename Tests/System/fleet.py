@@ -24,6 +24,7 @@ def enrolment(fleet):
     fleet.enrol("north")
     fleet.start_edge("north")
     fleet.current("north")
+    within(20, "the site has heard its fleet's whole word", lambda: fleet.sync("north")["ladder"] == "fresh")
     within(20, "twinctl sync says so", lambda: "current" in fleet.ctl("north", "sync", "--exit-zero"))
 
 
