@@ -145,8 +145,8 @@ let package = Package(
     program(
       "twind-bench",
       [
-        "Agents", "Export", "FeatureStore", "GraphStore", "Guard", "Harnesses", "Models", "Parquet", "Seams",
-        "SeriesCodec", "SiteKernel", "Sodium", "TwinCore", "TwinGraph",
+        "Agents", "Export", "FeatureStore", "GraphStore", "Guard", "Harnesses", "Ledger", "Models", "Parquet",
+        "Provenance", "Seams", "SeriesCodec", "SiteKernel", "Sodium", "Sync", "TwinCore", "TwinGraph",
       ]),
     tests("YAMLTests", ["YAML", "TwinCore"]),
     tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"], data: ["Vectors"]),

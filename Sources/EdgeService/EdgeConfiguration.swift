@@ -20,6 +20,8 @@ public struct EdgeConfiguration: Sendable, Equatable {
   public var log: String
   public var keepNanoseconds: Int64
   public var keepDecisionsNanoseconds: Int64
+  /// How far back it can be asked what was known then; nil for ever.
+  public var historyNanoseconds: Int64?
   public var bytesMax: Int64
   public var freeFloorBytes: Int64
   public var commitNanoseconds: Int64
@@ -37,7 +39,7 @@ public struct EdgeConfiguration: Sendable, Equatable {
     (mode, ceiling, keys, operators, log) = (.observe, .auto, nil, nil, "info")
     (keepNanoseconds, keepDecisionsNanoseconds) = (30 * Self.day, 400 * Self.day)
     (bytesMax, freeFloorBytes, commitNanoseconds) = (2 << 30, 200 << 20, 1_000_000_000)
-    isClockAssumed = false
+    (isClockAssumed, historyNanoseconds) = (false, nil)
     (profile, reconnectNanoseconds) = (.standard, 120_000_000_000)
   }
 
@@ -83,6 +85,8 @@ public struct EdgeConfiguration: Sendable, Equatable {
       keepNanoseconds = store.duration("keep") ?? keepNanoseconds
       keepDecisionsNanoseconds =
         store.duration("keep_decisions", in: 1...20 * Section.yearNanoseconds) ?? keepDecisionsNanoseconds
+      historyNanoseconds =
+        store.duration("history", in: Self.day...20 * Section.yearNanoseconds) ?? historyNanoseconds
       commitNanoseconds = store.duration("commit_every", in: 10_000_000...60_000_000_000) ?? commitNanoseconds
       if let megabytes = store.integer("max_mb", in: 16...1 << 20) { bytesMax = Int64(megabytes) << 20 }
       if let megabytes = store.integer("free_floor_mb", in: 1...1 << 20) { freeFloorBytes = Int64(megabytes) << 20 }

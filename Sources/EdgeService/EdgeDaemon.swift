@@ -275,7 +275,8 @@ public final class EdgeDaemon: Service {
     let retention = Retention(
       keep: .nanoseconds(configuration.keepNanoseconds),
       keepDecisions: .nanoseconds(configuration.keepDecisionsNanoseconds),
-      bytesMax: configuration.bytesMax, freeBytesMin: configuration.freeFloorBytes)
+      bytesMax: configuration.bytesMax, freeBytesMin: configuration.freeFloorBytes,
+      history: configuration.historyNanoseconds.map { .nanoseconds($0) })
     let instant = gatewayClock.instant
     // The clock decides what is old: while it is not believed nothing is.
     guard gatewayClock.isTrusted else { return }

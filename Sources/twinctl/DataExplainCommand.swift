@@ -17,6 +17,8 @@ extension API {
     var export: String
     var purpose: String
     var keepS: Double?
+    /// Days of which the values were not kept any longer.
+    var notKept: [String]
     var meanings: [Meaning]
     /// Of the instant asked for, in the order in which they were known.
     var versions: [Version]
@@ -67,6 +69,7 @@ extension DataCommand {
           step: column.scale > 0 ? column.scale : nil,
           deviation: column.variance > 0 ? column.variance.squareRoot() : nil, export: policy.export.name,
           purpose: policy.purpose, keepS: policy.keepNanoseconds.map { Double($0) / 1e9 },
+          notKept: try reader.lapses(of: point).map(\.day),
           meanings: try reader.meanings(of: point).map {
             API.DataExplained.Meaning(
               unit: $0.meaning.unit, factor: $0.meaning.factor, offset: $0.meaning.offset,
@@ -111,6 +114,9 @@ extension Screen {
       "  may leave \(point.export), kept for \(point.purpose)"
         + (point.keepS.map { ", \(Self.span($0))" } ?? ""),
     ]
+    if let first = point.notKept.first, let last = point.notKept.last {
+      lines.append("  not kept  \(first)\(first == last ? "" : " to \(last)"): its time was over")
+    }
     for meaning in point.meanings {
       lines.append(
         "  reads as  × \(Self.number(meaning.factor)) + \(Self.number(meaning.offset)) \(meaning.unit)"

@@ -20,6 +20,8 @@ extension API {
       var bytes: Int
       var samples: Int
       var corrections: Int
+      /// Points whose values were not kept any longer.
+      var lapsed: Int
     }
 
     struct Bad: Codable, Sendable, Equatable {
@@ -49,7 +51,8 @@ extension DataCommand {
             API.DataStats.Day(
               day: day, closed: bodies.allSatisfy { $0.file?.hasSuffix(".twc") ?? false }, bodies: bodies.count,
               bytes: units.reduce(0) { $0 + $1.length }, samples: units.reduce(0) { $0 + samples($1, reader) },
-              corrections: units.count - bodies.count))
+              corrections: units.count - bodies.count,
+              lapsed: Set(try reader.lapses(day: day).flatMap(\.points)).count))
         }
         let stats = API.DataStats(
           points: try reader.points().count, from: extent.map { Timestamp($0.lowerBound) },
@@ -120,7 +123,8 @@ extension Screen {
       lines.append(
         "  \(day.day)  \(Self.padded("\(day.bodies)", 6, right: true))  \(Self.padded("\(day.bytes / 1000)", 5, right: true))"
           + "  \(Self.padded("\(day.samples)", 11, right: true))  \(Self.padded(each, 8, right: true))"
-          + (day.closed ? "" : "  open") + (day.corrections > 0 ? "  \(day.corrections) corrections" : ""))
+          + (day.closed ? "" : "  open") + (day.corrections > 0 ? "  \(day.corrections) corrections" : "")
+          + (day.lapsed > 0 ? "  \(Self.plural(day.lapsed, "point")) not kept" : ""))
     }
     return lines + bad(stats.bad)
   }

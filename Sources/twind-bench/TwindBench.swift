@@ -39,6 +39,7 @@ struct TwindBench {
     },
     Part(name: "memory") { folder, _ in try StoreBench.memory(in: folder) },
     Part(name: "graph") { folder, _ in try GraphBench.run(in: folder) },
+    Part(name: "sync") { folder, _ in try SyncBench.run(in: folder) },
   ]
 
   static func main() {

@@ -32,7 +32,7 @@ class Line:
     """A TCP line between a site and the broker that can be cut."""
 
     def __init__(self, target):
-        self.port, self.target, self.is_cut, self.pairs = free_port(), target, False, []
+        self.port, self.target, self.is_cut, self.pairs, self.carried = free_port(), target, False, [], 0
         self.listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -57,6 +57,7 @@ class Line:
     def pump(self, source, sink):
         try:
             while data := source.recv(65536):
+                self.carried += len(data)
                 sink.sendall(data)
         except OSError:
             pass

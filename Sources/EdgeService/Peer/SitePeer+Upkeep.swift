@@ -114,7 +114,8 @@ extension SitePeer {
   }
 
   func rotateKeys() async {
-    // New keys are logged under the old ones; both are valid until the foundation acknowledges under the new.
-    logger.warning("the foundation asks for new keys", metadata: ["next": "twind rekey, then enrol again"])
+    // New keys come with a new enrolment, which a person decides; that it was asked for is told and recorded.
+    logger.warning("the foundation asks for new keys", metadata: ["next": "docs/runbooks/fleet.md"])
+    do throws(DeltaLogFault) { try tell(.audit, kind: "rekey_asked", subject: "") } catch { note(error) }
   }
 }
