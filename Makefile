@@ -101,6 +101,10 @@ install: ## install the release build; DESTDIR, PREFIX, SYSCONFDIR
 	$(INSTALL) -D -m 0644 systemd/twind.service $(DESTDIR)$(PREFIX)/lib/systemd/system/twind.service
 	$(INSTALL) -D -m 0644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/twind.conf
 	$(INSTALL) -D -m 0644 edge-config/edge.yaml $(DATA)/twind/edge.yaml
+	$(INSTALL) -D -m 0644 systemd/twind-foundation.service $(DESTDIR)$(PREFIX)/lib/systemd/system/twind-foundation.service
+	$(INSTALL) -D -m 0644 edge-config/foundation.yaml $(DATA)/twind/foundation.yaml
+	$(INSTALL) -D -m 0644 edge-config/broker/mosquitto.conf $(DATA)/twind/broker/mosquitto.conf
+	$(INSTALL) -D -m 0644 edge-config/broker/twind.acl $(DATA)/twind/broker/twind.acl
 	$(INSTALL) -D -m 0644 docs/man/twind.8 $(DATA)/man/man8/twind.8
 	$(INSTALL) -D -m 0644 docs/man/twinctl.1 $(DATA)/man/man1/twinctl.1
 	@# A site's own configuration is never overwritten; the current one with its comments stays beside the manual.
