@@ -46,7 +46,7 @@ DATA := $(DESTDIR)$(PREFIX)/share
 
 step = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help demo demo-deps test test-long bench lint format build release install clean deps test-deps toolchain
+.PHONY: help demo demo-deps test test-long fuzz bench lint format build release install clean deps test-deps toolchain
 
 help: ## what there is
 	@echo "twind: make TARGET"
@@ -65,6 +65,13 @@ test: test-deps ## all tests; below 15 minutes on two cores
 test-long: test-deps release ## make test, with long sequences and the release binaries as well
 	$(call step,build and test at length)
 	@TWIND_TEST_LONG=1 SWIFT="$(SWIFT)" SWIFT_FLAGS="$(SWIFT_FLAGS)" Tests/Support/run
+
+# Decoders, with as many rounds as one wants; each failure prints its seed.
+FUZZ_ROUNDS ?= 200000
+fuzz: test-deps ## decoders under a mutator for as long as FUZZ_ROUNDS takes
+	$(call step,build and fuzz)
+	@$(SWIFT) build --build-tests $(SWIFT_FLAGS)
+	@TWIND_FUZZ_ROUNDS=$(FUZZ_ROUNDS) $(SWIFT) test --skip-build --disable-xctest $(SWIFT_FLAGS) --filter '[Ff]uzz'
 
 bench: test-deps release ## measure; one JSON line for each figure
 	$(call step,bench)

@@ -100,6 +100,20 @@ extension FleetDesk {
     return try self.site(name)
   }
 
+  /// Orders new keys; the site logs them under its old ones.
+  func rekey(_ name: String, _ request: API.FleetActRequest, by actor: String) throws(APIProblem) -> API.FleetSite {
+    let line = try site(name)
+    let site = try known(name)
+    let command = Command(site: site, order: .rekey, term: ledger.term, at: clock.instant.milliseconds)
+    let key: Ed25519.SecretKey
+    do throws(FoundationFault) { key = try folder.key(.ingest) } catch { throw APIProblem(foundation: error) }
+    try leaf(.operation, site, "new keys ordered", actor, request.reason)
+    tellWorkers(
+      .publish(
+        .command(site), SignedEnvelope.seal(type: Command.type, payload: command.payload, by: key), isRetained: false))
+    return line
+  }
+
   /// A site has one line of keys: revoking one revokes the site, until it is enrolled anew.
   func revokeKey(_ id: String, _ request: API.FleetActRequest, by actor: String) throws(APIProblem) -> API.FleetKey {
     let all = try keys(owner: nil)

@@ -192,6 +192,20 @@ actor FleetDesk {
     }
   }
 
+  /// Signs the foundation's own log as it stands, where it has grown.
+  func checkpoint() {
+    do {
+      let frontier = try ledger.foundationHead()
+      guard frontier.size > 0, try ledger.foundationCheckpoint()?.size ?? 0 < frontier.size else { return }
+      let checkpoint = Checkpoint(
+        origin: "twind/\(settings.fleet)/foundation", size: frontier.size, root: frontier.root)
+      let note = checkpoint.signed(name: checkpoint.origin, by: try folder.key(.ingest))
+      try ledger.keepFoundationCheckpoint(size: frontier.size, root: frontier.root, note: note)
+    } catch {
+      logger.error("checkpoint", metadata: ["cause": "\(error)"])
+    }
+  }
+
   func renewLease() {
     do throws(LedgerError) {
       try ledger.renewLease(for: Self.leaseSpan)

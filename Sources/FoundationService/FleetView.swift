@@ -60,5 +60,11 @@ struct FleetView: FleetSource {
     try await desk.revokeKey(id, request, by: peer.name)
   }
 
+  func rekey(
+    _ site: String, _ request: API.FleetActRequest, by peer: Peer
+  ) async throws(APIProblem) -> API.FleetSite {
+    try await desk.rekey(site, request, by: peer.name)
+  }
+
   func metrics() async throws(APIProblem) -> String { try await desk.metrics() }
 }

@@ -136,6 +136,7 @@ public final class FoundationDaemon: Service {
       if clock.uptime >= nextRefresh {
         nextRefresh = clock.uptime.advanced(byNanoseconds: Self.refreshNanoseconds)
         await desk.refresh()
+        await desk.checkpoint()
       }
     }
   }

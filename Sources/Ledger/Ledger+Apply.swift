@@ -15,7 +15,7 @@ extension Ledger {
 
   public func apply(_ batches: [AdmittedBatch]) throws(LedgerFault) -> [ApplyResult] {
     guard !batches.isEmpty else { return [] }
-    return try answering { () throws(LedgerError) in
+    let results = try answering { () throws(LedgerError) in
       try write { (store) throws(LedgerError) in
         var work = Application(store: store, now: clock.instant)
         try work.lock(batches)
@@ -23,6 +23,35 @@ extension Ledger {
         for batch in batches { results.append(try work.apply(batch)) }
         try work.finish()
         return results
+      }
+    }
+    // Before anything is acknowledged: a batch that comes again because this was cut short is looked at again.
+    for (batch, result) in zip(batches, results) { try takeRotations(of: batch, result) }
+    return results
+  }
+
+  /// How long a key that was rotated away is believed beside its successor.
+  static let overlap = Duration.seconds(30 * 86_400)
+
+  /// New keys that a site logged under its old one.
+  private func takeRotations(of batch: AdmittedBatch, _ result: ApplyResult) throws(LedgerFault) {
+    switch result {
+    case .appended, .duplicate: break
+    default: return
+    }
+    let site = batch.log.site
+    for entry in batch.entries where entry.kind == .keyRotated && batch.log.stream == .audit {
+      guard let body = entry.body, let known = try self.site(site)?.keys.map(\.signing),
+        let rotation = try? KeyRotation(body: body, of: site, known: known), !known.contains(rotation.signing)
+      else { continue }
+      try answering { () throws(LedgerError) in
+        let key = SiteKey(keyEpoch: rotation.keyEpoch, signing: rotation.signing, sealing: rotation.sealing)
+        let end = clock.instant.advanced(byNanoseconds: Self.overlap.wholeNanoseconds)
+        do throws(LedgerError) {
+          try rotate(site, to: key, overlapEnd: end, leaf: FoundationLeaf(.keyRotation, site: site, bytes: body))
+        } catch {
+          guard error.kind == .exists else { throw error }
+        }
       }
     }
   }

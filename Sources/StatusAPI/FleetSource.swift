@@ -26,5 +26,7 @@ public protocol FleetSource: Sendable {
   ) async throws(APIProblem) -> API.FleetSite
   /// No entry of the key beyond what is cosigned counts any more.
   func revokeKey(_ id: String, _ request: API.FleetActRequest, by peer: Peer) async throws(APIProblem) -> API.FleetKey
+  /// Has the site make new keys; the old ones are believed for thirty days more.
+  func rekey(_ site: String, _ request: API.FleetActRequest, by peer: Peer) async throws(APIProblem) -> API.FleetSite
   func metrics() async throws(APIProblem) -> String
 }

@@ -61,6 +61,10 @@ extension RouteTable {
         return try call.document(
           try await source.setQuarantine(call.arguments[0], request, isOn: false, by: call.peer))
       },
+      write("POST", "v1/fleet/sites/*/rekey") { call throws(APIProblem) in
+        let request = try call.act()
+        return try call.document(try await source.rekey(call.arguments[0], request, by: call.peer))
+      },
       write("POST", "v1/fleet/keys/*/revoke") { call throws(APIProblem) in
         let request = try call.act()
         return try call.document(try await source.revokeKey(call.arguments[0], request, by: call.peer))

@@ -135,8 +135,27 @@ struct FleetSyncCommand: ParsableCommand {
 
 struct FleetKeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Whose signatures count, and since when.", subcommands: [List.self, Revoke.self],
+    commandName: "keys", abstract: "Whose signatures count, and since when.",
+    subcommands: [List.self, Rotate.self, Revoke.self],
     defaultSubcommand: List.self)
+
+  struct Rotate: FleetVerb {
+    static let configuration = CommandConfiguration(
+      abstract: "Have a site make new keys; the old ones are believed for thirty days more.")
+    @Argument(help: "TENANT.SITE") var site: String
+    @OptionGroup var reason: Reason
+    @OptionGroup var write: WriteOptions
+    @OptionGroup var fleet: FleetOptions
+    @OptionGroup var options: Options
+
+    func perform(_ session: Session) throws(APIProblem) -> Outcome {
+      try session.confirm("has \(site) make new keys: \(reason.reason)", target: site, write)
+      let answer = try session.client.send(
+        "POST", Session.path("fleet", "sites", site, "rekey"), body: API.FleetActRequest(reason: reason.reason),
+        as: API.FleetSite.self)
+      return session.show(answer) { $0.fleetSite($1) + ["   next  twinctl fleet keys \(site), until it shows two"] }
+    }
+  }
 
   struct List: FleetVerb {
     static let configuration = CommandConfiguration(abstract: "The fleet's keys and the sites', or one site's.")

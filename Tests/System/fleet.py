@@ -141,6 +141,24 @@ def envelope_published(fleet):
     fleet.current("north", seconds=120)
 
 
+def keys_rotated(fleet):
+    fleet.current("south")
+    old = {key["id"] for key in fleet.fleet("keys", "acme.south")["keys"]}
+    fleet.fleet("keys", "rotate", "acme.south", "--reason", "test", "--yes")
+    within(30, "the foundation knows the new key", lambda: len(fleet.fleet("keys", "acme.south")["keys"]) == 2)
+    within(30, "the site uses it", lambda: "new keys are in use" in fleet.log("south-edge"))
+    before = audit(fleet.site("south"))
+    mode(fleet, "south", "observe")
+    mode(fleet, "south", "auto")
+    within(60, "entries under the new key are taken", lambda: audit(fleet.site("south")) >= before + 2)
+    states = {key["state"] for key in fleet.fleet("keys", "acme.south")["keys"] if key["id"] in old}
+    stands(states == {"retired"}, f"the old key is {states}")
+    # The new key is in use after a start, too.
+    fleet.end("south-edge")
+    fleet.start_edge("south")
+    fleet.current("south")
+
+
 def flipped_bit(fleet):
     bundle = fleet.work / "north.twa"
     fleet.run("twinctl", "fleet", "audit", "export", "acme.north", "--file", bundle)
@@ -175,7 +193,8 @@ def installed(fleet, name):
 
 
 STEPS = [
-    enrolment, enrolment_by_file, spent_token, line_cut, broker_killed, foundation_killed, forged, envelope_published, flipped_bit,
+    enrolment, enrolment_by_file, spent_token, line_cut, broker_killed, foundation_killed, forged, envelope_published, keys_rotated,
+    flipped_bit,
     quiet,
 ]
 

@@ -8,6 +8,7 @@ import TwinCore
 /// What a site keeps to be somebody's peer, below the state directory in `peer/`:
 ///
 ///     site-N.secret     its own keys, made on it
+///     key-epoch         which of them is in use; the newest where it is not there
 ///     site.key, site.crt, authority.crt
 ///                       for TLS, PEM
 ///     enrolment         what the foundation answered; with it the site has a foundation
@@ -23,12 +24,18 @@ struct PeerFolder: Sendable {
   static let certificateName = "site.crt"
   static let authorityName = "authority.crt"
   static let artefactsName = "artefacts"
+  static let keyEpochName = "key-epoch"
 
   let path: String
 
   init(state: String) { path = state + "/peer" }
 
   var logFile: String { path + "/sync.db" }
+  /// Nil: the newest.
+  var keyEpoch: UInt32? {
+    bytes(Self.keyEpochName, max: 16).flatMap { UInt32(String(decoding: $0, as: UTF8.self)) }
+  }
+
   var artefacts: String { "\(path)/\(Self.artefactsName)" }
 
   /// Nil for a site that stands alone.

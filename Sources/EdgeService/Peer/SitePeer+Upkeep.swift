@@ -113,9 +113,39 @@ extension SitePeer {
       next: linkFault?.remedy)
   }
 
+  /// Makes new keys and logs them under the old ones, which stay in use until the foundation has that entry.
   func rotateKeys() async {
-    // New keys come with a new enrolment, which a person decides; that it was asked for is told and recorded.
-    logger.warning("the foundation asks for new keys", metadata: ["next": "docs/runbooks/fleet.md"])
-    do throws(DeltaLogFault) { try tell(.audit, kind: "rekey_asked", subject: "") } catch { note(error) }
+    guard rotation == nil else { return }
+    let next = key.keyEpoch + 1
+    do {
+      try folder.write(Array("\(key.keyEpoch)".utf8), PeerFolder.keyEpochName)
+      let made = try SiteIdentity.make(directory: folder.path, keyEpoch: next)
+      let body = KeyRotation.body(of: enrolment.site, old: key.publicKey, new: made)
+      let sequence = try log.append(.audit, kind: .keyRotated, body: body, at: clock.instant, uptime: clock.uptime)
+      rotation = (next, sequence + 1)
+      logger.info("new keys were made and logged", metadata: ["epoch": "\(next)"])
+    } catch {
+      logger.error("no new keys", metadata: ["cause": "\(error)"])
+    }
+    await act(on: .appended)
+  }
+
+  /// Takes the new keys into use once the foundation knows them.
+  func finishRotation() {
+    guard let (epoch, end) = rotation, peer.acknowledged(.audit) >= end else { return }
+    do {
+      guard let next = try SiteIdentity.open(directory: folder.path, keyEpoch: epoch) else {
+        rotation = nil
+        return
+      }
+      try folder.write(Array("\(epoch)".utf8), PeerFolder.keyEpochName)
+      key.replace(next)
+      log.keyEpoch = epoch
+      peer.status.keyEpoch = epoch
+      rotation = nil
+      logger.info("new keys are in use", metadata: ["epoch": "\(epoch)"])
+    } catch {
+      logger.error("new keys are not in use", metadata: ["cause": "\(error)"])
+    }
   }
 }

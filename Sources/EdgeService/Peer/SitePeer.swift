@@ -58,6 +58,8 @@ actor SitePeer {
   /// Since when nobody is reached.
   var offlineSince: Uptime?
   let key: KeyBox
+  /// New keys that were logged: the end of the audit stream that must be acknowledged before they are used.
+  var rotation: (keyEpoch: UInt32, end: UInt64)?
 
   static let mailboxMax = 1024
   /// A line that fails for less is nobody's concern.
@@ -79,7 +81,7 @@ actor SitePeer {
           "the gateway is enrolled as \(enrolment.site), its pack is \(site.info.qualifiedID)",
           remedy: "run the pack of \(enrolment.site), or enrol this gateway anew")
       }
-      guard let identity = try SiteIdentity.open(directory: folder.path) else {
+      guard let identity = try SiteIdentity.open(directory: folder.path, keyEpoch: folder.keyEpoch) else {
         throw ProvenanceFault(
           .keyMissing, path: folder.path, "the site's own keys are gone from \(folder.path)",
           remedy: "restore the directory, or enrol the gateway anew")
@@ -126,6 +128,10 @@ actor SitePeer {
         seal: { key.seal($0, $1) }, random: { UInt64.random(in: 0...UInt64.max) })
     } catch {
       throw ProvenanceFault(.io, path: folder.logFile, error.message, remedy: error.remedy)
+    }
+    // Keys that were made and not taken into use: an earlier run logged them, or will have to.
+    if try SiteIdentity.open(directory: folder.path)?.keyEpoch ?? 0 > keyEpoch {
+      rotation = (keyEpoch + 1, log.head(.audit).next)
     }
     (nextHousekeeping, housekeptAt, offlineSince) = (clock.uptime, clock.uptime, clock.uptime)
     self.key = key
@@ -175,6 +181,7 @@ actor SitePeer {
       }
       await ship()
       noteSilence(now)
+      finishRotation()
       if let session = reconnection.begin(at: now) { connect(session) }
       if wakeAt.map({ now >= $0 }) ?? false {
         wakeAt = nil
@@ -299,17 +306,30 @@ actor SitePeer {
   }
 }
 
-/// A site's signing key, for the closure that seals.
+/// A site's keys in force, for the closure that seals; replaced when they were rotated.
 final class KeyBox: Sendable {
-  private let identity: SiteIdentity
+  private final class Held: Sendable {
+    let identity: SiteIdentity
+    init(_ identity: consuming SiteIdentity) { self.identity = identity }
+  }
 
-  init(_ identity: consuming SiteIdentity) { self.identity = identity }
+  private let held: Mutex<Held>
+
+  init(_ identity: consuming SiteIdentity) { held = Mutex(Held(identity)) }
+
+  var keyEpoch: UInt32 { held.withLock { $0 }.identity.keyEpoch }
+  var publicKey: Ed25519.PublicKey { held.withLock { $0 }.identity.signing.publicKey }
+
+  func replace(_ identity: consuming SiteIdentity) {
+    let next = Held(identity)
+    held.withLock { $0 = next }
+  }
 
   func checkpoint(_ stream: LogStream, of log: DeltaLog) throws(DeltaLogFault) {
-    try log.checkpoint(stream, by: identity.signing)
+    try log.checkpoint(stream, by: held.withLock { $0 }.identity.signing)
   }
 
   func seal(_ type: String, _ payload: [UInt8]) -> [UInt8] {
-    SignedEnvelope.seal(type: type, payload: payload, by: identity.signing)
+    SignedEnvelope.seal(type: type, payload: payload, by: held.withLock { $0 }.identity.signing)
   }
 }

@@ -59,6 +59,8 @@ extension FoundationPeer {
     switch result {
     case .appended(let stored):
       counters.appended += 1
+      // The ledger has just learned of a key: what is signed with it is on its way.
+      if batch.entries.contains(where: { $0.kind == .keyRotated }) { records[site] = nil }
       credits.noteClean(batch.log, bytes: staged.bytes)
       return stored
     case .duplicate(let stored):
