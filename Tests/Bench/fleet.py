@@ -27,7 +27,8 @@ def site(scratch):
         fleet.start_broker()
         fleet.start_foundation()
         with Slave(scratch, 1000) as slave:
-            pack = write_pack(scratch / "pack", slave.port, [(f"r{address}", address) for address in range(1000)])
+            pack = write_pack(scratch / "pack", slave.port, [(f"r{address}", address) for address in range(1000)],
+                              ("r0", 0, 65535))
             run(BINARIES / "twinctl", "pack", "sign", pack, "--keys", fleet.keys)
             state, config = scratch / "state", scratch / "enrol.yaml"
             state.mkdir()

@@ -50,6 +50,7 @@ class Line:
             except OSError:
                 near.close()
                 continue
+            far.settimeout(None)
             self.pairs.append((near, far))
             for a, b in ((near, far), (far, near)):
                 threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
