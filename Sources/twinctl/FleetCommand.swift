@@ -107,11 +107,7 @@ struct FleetSyncCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func perform(_ session: Session) throws(APIProblem) -> Outcome {
-      try session.confirm("takes nothing more from \(site): \(reason.reason)", target: site, write)
-      let answer = try session.client.send(
-        "PUT", Session.path("fleet", "sites", site, "quarantine"), body: API.FleetActRequest(reason: reason.reason),
-        as: API.FleetSite.self)
-      return session.show(answer) { $0.fleetSite($1) }
+      try session.act(on: site, "takes nothing more from \(site): \(reason.reason)", "PUT", "quarantine", reason, write)
     }
   }
 
@@ -124,11 +120,7 @@ struct FleetSyncCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func perform(_ session: Session) throws(APIProblem) -> Outcome {
-      try session.confirm("takes entries of \(site) again: \(reason.reason)", target: site, write)
-      let answer = try session.client.send(
-        "POST", Session.path("fleet", "sites", site, "release"), body: API.FleetActRequest(reason: reason.reason),
-        as: API.FleetSite.self)
-      return session.show(answer) { $0.fleetSite($1) }
+      try session.act(on: site, "takes entries of \(site) again: \(reason.reason)", "POST", "release", reason, write)
     }
   }
 }
@@ -149,11 +141,7 @@ struct FleetKeysCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func perform(_ session: Session) throws(APIProblem) -> Outcome {
-      try session.confirm("has \(site) make new keys: \(reason.reason)", target: site, write)
-      let answer = try session.client.send(
-        "POST", Session.path("fleet", "sites", site, "rekey"), body: API.FleetActRequest(reason: reason.reason),
-        as: API.FleetSite.self)
-      return session.show(answer) { $0.fleetSite($1) + ["   next  twinctl fleet keys \(site), until it shows two"] }
+      try session.act(on: site, "has \(site) make new keys: \(reason.reason)", "POST", "rekey", reason, write)
     }
   }
 
@@ -180,7 +168,13 @@ struct FleetKeysCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func perform(_ session: Session) throws(APIProblem) -> Outcome {
-      try session.confirm("revokes key \(key) for good: \(reason.reason)", target: key, write)
+      let sentence = "revokes key \(key) for good: \(reason.reason)"
+      if write.dryRun {
+        return session.would(sentence, try session.client.get("/v1/fleet/keys", as: API.FleetKeys.self)) {
+          $0.fleetKeys($1.keys.filter { $0.id == key })
+        }
+      }
+      try session.confirm(sentence, target: key, write)
       let answer = try session.client.send(
         "POST", Session.path("fleet", "keys", key, "revoke"), body: API.FleetActRequest(reason: reason.reason),
         as: API.FleetKey.self)
@@ -244,4 +238,17 @@ extension API.FleetSites {
 
 extension API.FleetSite {
   var exit: ExitMeaning { state == "current" ? .well : .attention }
+}
+
+extension Session {
+  /// Does to a site what `sentence` says, and shows how it stands then; a dry run shows only how it stands.
+  func act(
+    on site: String, _ sentence: String, _ method: String, _ verb: String, _ reason: Reason, _ write: WriteOptions
+  ) throws(APIProblem) -> Outcome {
+    let path = Session.path("fleet", "sites", site)
+    if write.dryRun { return would(sentence, try client.get(path, as: API.FleetSite.self)) { $0.fleetSite($1) } }
+    try confirm(sentence, target: site, write)
+    let body = API.FleetActRequest(reason: reason.reason)
+    return show(try client.send(method, "\(path)/\(verb)", body: body, as: API.FleetSite.self)) { $0.fleetSite($1) }
+  }
 }

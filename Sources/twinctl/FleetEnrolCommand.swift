@@ -78,6 +78,12 @@ struct FleetEnrolCommand: ParsableCommand {
     @OptionGroup var options: Options
 
     func perform(_ session: Session) throws(APIProblem) -> Outcome {
+      if write.dryRun {
+        let held = try session.client.get("/v1/fleet/enrolments", as: API.Enrolments.self)
+        return session.would("takes token \(id) out of use", held) {
+          $0.enrolments($1.enrolments.filter { $0.id == id })
+        }
+      }
       try session.confirm("takes token \(id) out of use", target: id, write)
       let answer = try session.client.send(
         "DELETE", Session.path("fleet", "enrolments", id), as: API.Enrolment.self)

@@ -41,6 +41,10 @@ struct FleetPublishCommand: FleetVerb {
       throw .input(error)
     }
     let sentence = "hands \(folder.path) to \(site): \(reason.reason)"
+    if write.dryRun {
+      let site = try session.client.get(Session.path("fleet", "sites", name), as: API.FleetSite.self)
+      return session.would(sentence, site) { $0.fleetSite($1) }
+    }
     try session.confirm(sentence, target: name, write)
     let request = API.PublishRequest(
       site: name, files: files.map { API.PublishFile(path: $0.path, content: Self.text($0.bytes)) },

@@ -81,10 +81,4 @@ extension ProvenanceFault {
     ProvenanceFault(
       .artefactRefused, path: name, "\(name): \(problem)", remedy: "fetch it again, or have it built and listed again")
   }
-
-  static func token(_ problem: String) -> ProvenanceFault {
-    ProvenanceFault(
-      .tokenRefused, path: "enrolment", "the enrolment is refused: \(problem)",
-      remedy: "make a new token for this site, and see who used the old one")
-  }
 }
