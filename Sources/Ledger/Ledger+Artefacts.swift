@@ -12,7 +12,7 @@ extension Ledger: ArtefactShelf {
   static let uploadsMax: Int64 = 1024
 
   /// Lets an artefact be exchanged with a site, in either direction. Another manifest of a known digest is refused.
-  public func admit(_ manifest: Sync.ArtefactManifest, with site: SiteName) throws(LedgerError) {
+  public func admit(_ manifest: ArtefactManifest, with site: SiteName) throws(LedgerError) {
     try write { (store) throws(LedgerError) in
       let site = try SiteRow.existing(site, in: store)
       let digest = LedgerValue.bytes(manifest.digest.bytes)
@@ -38,7 +38,7 @@ extension Ledger: ArtefactShelf {
     }
   }
 
-  public func manifest(_ digest: Digest, with site: SiteName) throws(LedgerFault) -> Sync.ArtefactManifest? {
+  public func manifest(_ digest: Digest, with site: SiteName) throws(LedgerFault) -> ArtefactManifest? {
     try answering { () throws(LedgerError) in
       try read { (store) throws(LedgerError) in
         let isAdmitted = try store.first(
@@ -151,7 +151,7 @@ extension Ledger: ArtefactShelf {
 /// A row of `artefacts`.
 struct ArtefactRow {
   let id: Int64
-  let manifest: Sync.ArtefactManifest
+  let manifest: ArtefactManifest
   let storedAt: Instant?
   private let mapBytes: [UInt8]
 
@@ -164,7 +164,7 @@ struct ArtefactRow {
     guard let found else { return nil }
     do throws(ProvenanceFault) {
       return ArtefactRow(
-        id: found.id, manifest: try Sync.ArtefactManifest(payload: found.manifest),
+        id: found.id, manifest: try ArtefactManifest(payload: found.manifest),
         storedAt: found.stored.map(Instant.init(nanoseconds:)), mapBytes: found.map)
     } catch {
       throw LedgerError(.corrupt, "the manifest of artefact \(digest.short): \(error.message)")

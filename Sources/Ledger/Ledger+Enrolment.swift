@@ -44,9 +44,15 @@ public struct SiteEnrolment: Sendable {
   public let evidence: [UInt8]
   /// What the foundation's log says of it.
   public let leaf: FoundationLeaf
+  /// What it says of the certificate that the site is given.
+  public let certificate: FoundationLeaf?
 
-  public init(site: SiteName, key: SiteKey, epoch: LogEpoch, evidence: [UInt8], leaf: FoundationLeaf) {
+  public init(
+    site: SiteName, key: SiteKey, epoch: LogEpoch, evidence: [UInt8], leaf: FoundationLeaf,
+    certificate: FoundationLeaf? = nil
+  ) {
     (self.site, self.key, self.epoch, self.evidence, self.leaf) = (site, key, epoch, evidence, leaf)
+    self.certificate = certificate
   }
 }
 
@@ -130,7 +136,7 @@ extension Ledger {
       try store.run(
         "UPDATE tokens SET spent_ns = ?2, spent_by = ?3, key = ?4 WHERE name = ?1", .text(name),
         .integer(now.nanoseconds), .text(site.description), .bytes([]))
-      return try FoundationTree(store).append([enrolment.leaf], at: now)
+      return try FoundationTree(store).append([enrolment.leaf] + (enrolment.certificate.map { [$0] } ?? []), at: now)
     }
   }
 

@@ -1,5 +1,6 @@
 public import Provenance
 import Seams
+public import Sync
 public import TwinCore
 
 /// One leaf of the foundation's own log.
@@ -16,6 +17,8 @@ public struct FoundationLeaf: Equatable, Sendable {
     case restart = 8
     /// What an operator did at the console.
     case operation = 9
+    /// A certificate by which a site speaks to the broker.
+    case certificate = 10
   }
 
   public static let bytesMax = 64 << 10
@@ -53,6 +56,36 @@ extension Ledger {
     return try write { (store) throws(LedgerError) in try FoundationTree(store).append(leaves, at: clock.instant) }
   }
 
+  /// Makes leaves of sites' newest cosigned checkpoints, those of logs that grew by `entries` since their last leaf or
+  /// whose last leaf is `age` old, at most `leavesMax` a call; answers how many. A site that rewrites what it signed,
+  /// or a foundation that forgets what it cosigned, then contradicts a log that others have seen.
+  @discardableResult
+  public func leafSiteCheckpoints(
+    entries: UInt64 = 1024, age: Duration = .seconds(3600)
+  ) throws(LedgerError) -> Int {
+    try write { (store) throws(LedgerError) in
+      let now = clock.instant
+      let due = try store.list(
+        """
+        SELECT l.id, l.checkpointed, s.name, c.note FROM logs l JOIN sites s ON s.id = l.site
+          JOIN checkpoints c ON c.place = (l.id << \(LedgerSchema.sequenceBits)) + l.checkpointed
+        WHERE l.checkpointed > l.leafed AND (l.checkpointed - l.leafed >= ?1 OR l.leafed_ns <= ?2)
+        ORDER BY l.id LIMIT ?3
+        """, .integer(Int64(clamping: entries)),
+        .integer(now.nanoseconds.saturatingSubtract(age.wholeNanoseconds)), .integer(Int64(Self.leavesMax))
+      ) { (log: $0.integer(0), size: $0.integer(1), site: SiteName($0.text(2)), note: Array($0.text(3).utf8)) }
+      guard !due.isEmpty else { return 0 }
+      let leaves = due.map { FoundationLeaf(.siteCheckpoint, site: $0.site, bytes: $0.note) }
+      _ = try FoundationTree(store).append(leaves, at: now)
+      for row in due {
+        try store.run(
+          "UPDATE logs SET leafed = ?2, leafed_ns = ?3 WHERE id = ?1", .integer(row.log), .integer(row.size),
+          .integer(now.nanoseconds))
+      }
+      return due.count
+    }
+  }
+
   /// Size and root.
   public func foundationHead() throws(LedgerError) -> MerkleFrontier {
     try read { (store) throws(LedgerError) in try FoundationTree(store).frontier() }
@@ -69,14 +102,29 @@ extension Ledger {
         SELECT sequence, kind, site, leaf, noted_ns FROM foundation WHERE sequence >= ?1 AND \(filter)
         ORDER BY sequence LIMIT ?2
         """, .integer(Int64(clamping: sequence)), .integer(Int64(min(limit, Self.pageMax))),
-        .text(site?.description ?? "")
-      ) { row in
-        FoundationRecord(
-          sequence: UInt64(row.integer(0)),
-          leaf: FoundationLeaf(
-            FoundationLeaf.Kind(rawValue: row.integer(1)) ?? .operation, site: SiteName(row.text(2)),
-            bytes: row.bytes(3)), notedAt: Instant(nanoseconds: row.integer(4)))
-      }
+        .text(site?.description ?? ""), read: Self.foundationRecord)
+    }
+  }
+
+  private static func foundationRecord(_ row: any LedgerRow) -> FoundationRecord {
+    FoundationRecord(
+      sequence: UInt64(row.integer(0)),
+      leaf: FoundationLeaf(
+        FoundationLeaf.Kind(rawValue: row.integer(1)) ?? .operation, site: SiteName(row.text(2)),
+        bytes: row.bytes(3)), notedAt: Instant(nanoseconds: row.integer(4)))
+  }
+
+  /// Leaves of one kind about the sites that are revoked, from a sequence on.
+  public func leavesOfRevokedSites(
+    _ kind: FoundationLeaf.Kind, from sequence: UInt64, limit: Int = pageMax
+  ) throws(LedgerError) -> [FoundationRecord] {
+    try read { (store) throws(LedgerError) in
+      try store.list(
+        """
+        SELECT f.sequence, f.kind, f.site, f.leaf, f.noted_ns FROM sites s JOIN foundation f ON f.site = s.name
+        WHERE s.standing = ?1 AND f.kind = ?2 AND f.sequence >= ?3 ORDER BY f.sequence LIMIT ?4
+        """, .integer(SiteRow.SiteStandingCode.revoked.rawValue), .integer(kind.rawValue),
+        .integer(Int64(clamping: sequence)), .integer(Int64(min(limit, Self.pageMax))), read: Self.foundationRecord)
     }
   }
 
@@ -96,6 +144,26 @@ extension Ledger {
       guard old <= size else { throw LedgerError(.outOfRange, "from \(old) to \(size)") }
       return try Merkle.consistencyProof(from: old, to: size) { (level, index) throws(LedgerError) in
         try tree.node(level, index)
+      }
+    }
+  }
+
+  public func foundationRoot(at size: UInt64) throws(LedgerFault) -> Digest? {
+    try answering { () throws(LedgerError) in
+      try read { (store) throws(LedgerError) in
+        let tree = FoundationTree(store)
+        return try size <= tree.size() ? tree.frontier(at: size).root : nil
+      }
+    }
+  }
+
+  public func foundationProof(_ sizes: LogSpan) throws(LedgerFault) -> [Digest]? {
+    try answering { () throws(LedgerError) in
+      do throws(LedgerError) {
+        return try consistencyProof(from: sizes.from, to: sizes.to)
+      } catch {
+        guard error.kind == .outOfRange else { throw error }
+        return nil
       }
     }
   }

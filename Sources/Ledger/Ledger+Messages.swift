@@ -202,6 +202,16 @@ extension Ledger {
     }
   }
 
+  public func directedNext(of site: SiteName) throws(LedgerFault) -> UInt64 {
+    try answering { () throws(LedgerError) in
+      try read { (store) throws(LedgerError) in
+        try store.first("SELECT directed_installed FROM sites WHERE name = ?1", .text(site.description)) {
+          UInt64($0.integer(0))
+        } ?? 0
+      }
+    }
+  }
+
   public func noteDirected(to site: SiteName, next: UInt64) throws(LedgerFault) {
     try answering { () throws(LedgerError) in
       try write { (store) throws(LedgerError) in

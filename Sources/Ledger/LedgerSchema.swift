@@ -1,4 +1,4 @@
-// The ledger's tables, version 1; in SQLite `application_id` "twfl". docs/ledger.md tells what each is for.
+// The ledger's tables, version 2; in SQLite `application_id` "twfl". docs/ledger.md tells what each is for.
 //
 //   place      = number of a log, a site or an artefact << 38 | sequence: rows of one lie together, in their order
 //   nodes      a Merkle frontier: its hashes one after another, 32 bytes each, the largest subtree first
@@ -7,6 +7,7 @@
 //   barred     why nothing may be appended to a log, empty where it may: the site's and the epoch's standing, kept with
 //              the log so that the lock on its row covers them
 //   durable    everything of a log below it survives the loss of this store
+//   leafed     the size of a log's newest checkpoint that is a leaf of the foundation's own log, and when that was
 //   base       a size up to which `base_nodes` is the tree: of the newest checkpoint, or behind a declared loss
 
 /// Makes the tables, and brings those of an older twind forward.
@@ -16,7 +17,7 @@ enum LedgerSchema {
   static let sequenceMax: Int64 = 1 << sequenceBits - 1
 
   /// Step i brings version i to i + 1. Never changed once released: a new table is a new step.
-  private static let steps = [first]
+  private static let steps = [first, second]
 
   /// One range of places.
   static func places(of number: Int64, from sequence: Int64 = 0) -> Int64 { number << sequenceBits | sequence }
@@ -110,6 +111,13 @@ enum LedgerSchema {
       site INTEGER NOT NULL, slot TEXT NOT NULL, digest BLOB NOT NULL, since_ns INTEGER NOT NULL,
       PRIMARY KEY(site, slot)) STRICT, WITHOUT ROWID;
     CREATE INDEX artefact_uses_digest ON artefact_uses(digest);
+    """
+
+  /// Checkpoints of sites among the foundation's leaves.
+  private static let second = """
+    ALTER TABLE logs ADD COLUMN leafed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE logs ADD COLUMN leafed_ns INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX logs_unleafed ON logs(id) WHERE checkpointed > leafed;
     """
 
   static let entries = LedgerTable(name: "entries", columns: ["place", "entry", "body"])

@@ -25,6 +25,9 @@ public struct Reconnection: Sendable {
     dueAt = now.advanced(byNanoseconds: schedule.next(using: &random).wholeNanoseconds)
   }
 
+  /// The owner ended the session to begin another: due at once.
+  public mutating func again(at now: Uptime) { dueAt = now }
+
   /// The session did what it is for: the next pause starts from its base again.
   public mutating func wasUseful() { schedule.sessionWasUseful() }
 }

@@ -5,10 +5,23 @@
 //     ROOT         32 bytes in base 64
 //     extensions   lines that are not empty; twind writes none
 //
-// The origin of a site's log is "twind/" TENANT.SITE "/" stream "/" epoch in 32 hexadecimal digits.
+// The origin of a site's log is "twind/" TENANT.SITE "/" stream "/" epoch in 32 hexadecimal digits, of the
+// foundation's own "twind/" FLEET "/foundation".
 
 public import Sodium
 public import TwinCore
+
+/// Two sizes of one log, the second not below the first.
+public struct LogSpan: Hashable, Sendable {
+  public let from: UInt64
+  public let to: UInt64
+
+  /// Nil for a span that goes back.
+  public init?(from: UInt64, to: UInt64) {
+    guard from <= to else { return nil }
+    (self.from, self.to) = (from, to)
+  }
+}
 
 /// What a log says of itself at one size.
 public struct Checkpoint: Equatable, Sendable {
@@ -52,6 +65,9 @@ public struct Checkpoint: Equatable, Sendable {
     "twind/\(site)/\(stream.name)/\(epoch.hex)"
   }
 
+  /// The origin of a fleet's own log.
+  public static func origin(fleet: String) -> String { "twind/\(fleet)/foundation" }
+
   /// The note, signed by the log's key; `name` is the origin unless something speaks against it.
   public func signed(name: String, by key: borrowing Ed25519.SecretKey) -> String {
     let noteKey = NoteKey(name: name, key: key.publicKey)!
@@ -91,6 +107,21 @@ public struct Checkpoint: Equatable, Sendable {
         && Ed25519.verify(Array(bytes.dropFirst(8)), of: cosigned(note.text, seconds), by: key)
     }
     return latest
+  }
+
+  /// `note` with the cosignature that `other`, a note of the same text, has of this key, in place of an earlier one.
+  ///
+  /// Faults: those of `verifyCosignature`; `provenance.note_malformed` for another text.
+  public static func adding(
+    cosignatureOf name: String, key: Ed25519.PublicKey, from other: String, to note: String
+  ) throws(ProvenanceFault) -> String {
+    try verifyCosignature(of: other, name: name, key: key)
+    let (given, kept) = (try SignedNote(parse: other), try SignedNote(parse: note))
+    guard given.text == kept.text else { throw .noteMalformed("it is over another checkpoint") }
+    let id = NoteKey(name: name, key: key, algorithm: .cosignature)!.id
+    let isOwn = { (line: SignedNote.Signature) in line.keyID == id && line.name == name }
+    let lines = kept.signatures.filter { !isOwn($0) } + given.signatures.filter(isOwn).suffix(1)
+    return SignedNote(text: kept.text, signatures: lines).encode()
   }
 
   private static func cosigned(_ text: String, _ seconds: UInt64) -> [UInt8] {

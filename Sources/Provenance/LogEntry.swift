@@ -83,6 +83,8 @@ public struct LogKind: RawRepresentable, Hashable, Sendable {
   public static let rolloutState = LogKind(rawValue: 23)
   /// Directed: a pack that the site is to fetch.
   public static let packOffered = LogKind(rawValue: 24)
+  /// Directed: the keys of an epoch are to be replaced; see `KeyOrder`.
+  public static let keysOrdered = LogKind(rawValue: 25)
   public static let modelDelta = LogKind(rawValue: 30)
   public static let featureSegment = LogKind(rawValue: 40)
   public static let featureCorrection = LogKind(rawValue: 41)

@@ -69,7 +69,6 @@ public struct ProvenanceFault: Fault, Equatable {
     case stateMalformed = "state_malformed"
     /// A JSON statement about an artefact that cannot be read.
     case statementMalformed = "statement_malformed"
-    case tokenRefused = "token_refused"
     case tokenMalformed = "token_malformed"
     /// A message that was not made with the secret of its token.
     case codeWrong = "code_wrong"

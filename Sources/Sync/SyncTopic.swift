@@ -10,6 +10,7 @@
 //     tw/1/all/meta/root | timestamp                  foundation to every site, retained
 //     tw/1/all/state/<fid>
 //     tw/1/enrol/<token>/csr | cert                   a site that has no name yet
+//     tw/1/enrol/renew-<nonce>/csr | cert             a site whose certificate ends, or has ended
 
 public import Provenance
 public import TwinCore

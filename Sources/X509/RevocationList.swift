@@ -33,5 +33,18 @@ public struct RevocationList: Hashable, Sendable {
     self.der = der
   }
 
+  /// The first list of `issuer` among all in `pem`; nil where there is none.
+  public static func find(in pem: [UInt8], by issuer: Certificate) throws(X509Fault) -> RevocationList? {
+    for index in 0..<Certificate.chainCountMax {
+      guard let der = try? LibCrypto.decodePEM(pem, label: label, index: index) else { return nil }
+      do throws(X509Fault) {
+        return try RevocationList(der: der, issuer: issuer)
+      } catch {
+        guard error.kind == .badSignature else { throw error }
+      }
+    }
+    return nil
+  }
+
   public func pem() throws(X509Fault) -> [UInt8] { try LibCrypto.encodePEM(der, label: Self.label) }
 }

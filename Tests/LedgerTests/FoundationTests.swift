@@ -175,7 +175,7 @@ import TwinCore
     let store = try TestStore(backend)
     try raw(store, "UPDATE ledger SET version = 99", after: { _ = try store.open() })
     expectFault("ledger.newer_version") { _ = try store.open() }
-    try raw(store, "UPDATE ledger SET version = 1")
+    try raw(store, "UPDATE ledger SET version = 2")
     #expect(try store.open().sites().isEmpty)
   }
 

@@ -78,6 +78,41 @@ import TwinCore
     #expect(try ledger.foundationRecords(from: 0, of: site).map(\.leaf.kind) == [.enrolment, .keyRotation])
   }
 
+  @Test("finds the certificates of revoked sites, those of others not (row 50)", arguments: Backend.allCases)
+  func certificatesOfRevoked(backend: Backend) throws {
+    let store = try TestStore(backend)
+    let ledger = try store.open()
+    let (bad, good) = (SiteName(number: 1), SiteName(number: 2))
+    for site in [bad, good] {
+      try ledger.enrol(site)
+      try ledger.appendFoundation((1...3).map { FoundationLeaf(.certificate, site: site, bytes: [$0]) })
+    }
+    #expect(try ledger.leavesOfRevokedSites(.certificate, from: 0).isEmpty)
+    try ledger.revoke(bad, reason: "stolen", leaf: FoundationLeaf(.revocation, site: bad, bytes: [9]))
+    let found = try ledger.leavesOfRevokedSites(.certificate, from: 0, limit: 2)
+    #expect(found.map(\.leaf) == [1, 2].map { FoundationLeaf(.certificate, site: bad, bytes: [$0]) })
+    let rest = try ledger.leavesOfRevokedSites(.certificate, from: found[1].sequence + 1, limit: 2)
+    #expect(rest.map(\.leaf.bytes) == [[3]])
+  }
+
+  @Test("keeps an enrolment's certificate with it, or neither", arguments: Backend.allCases)
+  func certificateOfEnrolment(backend: Backend) throws {
+    let store = try TestStore(backend)
+    let ledger = try store.open()
+    let plain = SiteEnrolment.test(site)
+    let enrolment = SiteEnrolment(
+      site: site, key: plain.key, epoch: plain.epoch, evidence: plain.evidence, leaf: plain.leaf,
+      certificate: FoundationLeaf(.certificate, site: site, bytes: [7]))
+    expectFault("ledger.token_unknown") { _ = try ledger.enrol(enrolment, token: "none") }
+    #expect(try ledger.foundationHead().size == 0)
+    try ledger.add(
+      EnrolmentGrant(
+        name: "one", key: [1], tenant: site.tenant, site: site.site,
+        expires: store.clock.instant.advanced(byNanoseconds: 3_600_000_000_000)))
+    #expect(try ledger.enrol(enrolment, token: "one") == 0)
+    #expect(try ledger.foundationRecords(from: 0, of: site).map(\.leaf.kind) == [.enrolment, .certificate])
+  }
+
   @Test("holds what it cannot read, once each and up to the site's share (row 67)", arguments: Backend.allCases)
   func held(backend: Backend) throws {
     let store = try TestStore(backend)
@@ -185,8 +220,8 @@ import TwinCore
     let leaves = chunks.map(Merkle.leafHash)
     var tree = MerkleFrontier()
     for leaf in leaves { tree.append(leaf) }
-    func manifest(_ digest: Digest) -> Sync.ArtefactManifest {
-      Sync.ArtefactManifest(digest: digest, size: UInt64(bytes.count), root: tree.root, kind: 1)
+    func manifest(_ digest: Digest) -> ArtefactManifest {
+      ArtefactManifest(digest: digest, size: UInt64(bytes.count), root: tree.root, kind: 1)
     }
     func chunk(_ index: Int, _ digest: Digest) -> ArtefactChunk {
       ArtefactChunk(

@@ -30,6 +30,44 @@ import TwinCore
     #expect(try ledger.checkpoints(of: log.name).map(\.size) == [64, 72, 80])
   }
 
+  @Test(
+    "the newest checkpoint of a log is a leaf of the foundation's own: hourly, or after 1,024 entries",
+    arguments: Backend.allCases)
+  func leaves(backend: Backend) throws {
+    let store = try TestStore(backend)
+    let ledger = try store.open(.onCommit)
+    var log = SiteLog(site, try ledger.enrol(site))
+    log.grow(1200)
+    _ = try ledger.apply(log.batch(0..<100))
+    #expect(try ledger.leafSiteCheckpoints() == 0)
+    try ledger.keep([log.checkpoint(64)])
+    let first = try ledger.foundationHead().size
+    #expect(try ledger.leafSiteCheckpoints() == 1)
+    #expect(try ledger.leafSiteCheckpoints(age: .zero) == 0)
+    try ledger.keep([log.checkpoint(100)])
+    #expect(try ledger.leafSiteCheckpoints() == 0)
+    for start in stride(from: 100 as UInt64, to: 1200, by: 100) {
+      _ = try ledger.apply(log.batch(start..<start + 100))
+    }
+    try ledger.keep([log.checkpoint(1088)])
+    #expect(try ledger.leafSiteCheckpoints() == 1)
+    try ledger.keep([log.checkpoint(1100)])
+    #expect(try ledger.leafSiteCheckpoints(age: .zero) == 1)
+    let leaves = try ledger.foundationRecords(from: first).map(\.leaf)
+    #expect(
+      leaves.map { String(decoding: $0.bytes, as: UTF8.self) } == [64, 1088, 1100].map { "checkpoint of \($0)\n" })
+    #expect(leaves.allSatisfy { $0.kind == .siteCheckpoint && $0.site == site })
+    // Proofs as sites ask for them; beyond the end there is none.
+    let size = try ledger.foundationHead().size
+    let proof = try #require(try ledger.foundationProof(LogSpan(from: first, to: size)!))
+    #expect(
+      Merkle.verifyConsistency(
+        from: first, root1: try #require(try ledger.foundationRoot(at: first)), to: size,
+        root2: try #require(try ledger.foundationRoot(at: size)), proof: proof))
+    #expect(try ledger.foundationProof(LogSpan(from: 0, to: size + 1)!) == nil)
+    #expect(try ledger.foundationRoot(at: size + 1) == nil)
+  }
+
   @Test("else it is safe when a backup was confirmed, as far as its checkpoints go", arguments: Backend.allCases)
   func onConfirmation(backend: Backend) throws {
     let store = try TestStore(backend)

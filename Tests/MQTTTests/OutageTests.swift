@@ -137,6 +137,40 @@ struct ReconnectScheduleTests {
     #expect(tenths.allSatisfy { abs($0 - 1_000) < 180 }, "seed \(seed): \(tenths)")
   }
 
+  /// A broker's time for one handshake is 3.4 ms: no broker takes more than 294 sites in a second, and 12,500 sites to
+  /// a broker is what is planned for. `brokers` serve a hundred thousand; one of them is looked at, in the short run at
+  /// an eighth of one that has all.
+  @Test(
+    "row 64: of a hundred thousand sites that lose their brokers at once, few come back at once", arguments: [8, 1])
+  func hundredThousand(brokers: Int) {
+    let share = unsafe brokers > 1 || getenv("TWIND_TEST_LONG") != nil ? 1 : 8
+    let (sites, handshakesMax) = (100_000 / brokers / share, 294 / share)
+    var generator = SeededGenerator(seed: 64)
+    var due = [[Int]](repeating: [], count: 7_200)
+    var schedules = [ReconnectSchedule](repeating: ReconnectSchedule(), count: sites)
+    func wait(_ site: Int, from second: Int) {
+      let wait = schedules[site].next(using: &generator)
+      due[min(second + 1 + Int(wait.components.seconds), due.count - 1)].append(site)
+    }
+    for site in schedules.indices {
+      schedules[site].sessionWasUseful()
+      wait(site, from: -1)
+    }
+    var (attempts, peak, last) = (0, 0, 0)
+    for second in due.indices where !due[second].isEmpty {
+      (attempts, peak, last) = (attempts + due[second].count, max(peak, due[second].count), second)
+      // Who comes too late in a second is turned away.
+      for site in due[second].shuffled(using: &generator).dropFirst(handshakesMax) { wait(site, from: second) }
+    }
+    if brokers > 1 {
+      #expect(peak <= handshakesMax && attempts == sites, "\(attempts) attempts, \(peak) in one second")
+    } else {
+      // Eight times too many: those who are turned away spread ever wider, and all come in.
+      #expect(last < due.count - 1, "not all are back")
+      #expect(peak < sites / 15 && attempts < 8 * sites, "\(attempts) attempts, \(peak) in one second")
+    }
+  }
+
   @Test("the same generator gives the same waits, and no span is below zero")
   func deterministic() {
     func waits() -> [Duration] {

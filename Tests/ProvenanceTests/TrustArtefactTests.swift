@@ -7,18 +7,18 @@ import TwinCore
 @Suite struct `An artefact is what its manifest says` {
   @Test func `A manifest comes back as it was`() throws {
     let manifest = try modelManifest(1)
-    #expect(try ArtefactManifest(payload: manifest.payload) == manifest)
+    #expect(try ReleaseManifest(payload: manifest.payload) == manifest)
     #expect(manifest.chunks == 3 && manifest.describes(modelBytes(1)) && !manifest.describes(modelBytes(2)))
-    let envelope = try ArtefactManifest.envelope(manifest.sealed(by: key(91)))
+    let envelope = try ReleaseManifest.envelope(manifest.sealed(by: key(91)))
     try envelope.verify(by: [key(91).publicKey])
-    #expect(throws: ProvenanceFault.self) { try ArtefactManifest.envelope(forged("text/plain", [], 91)) }
+    #expect(throws: ProvenanceFault.self) { try ReleaseManifest.envelope(forged("text/plain", [], 91)) }
   }
 
   @Test func `Chunks are checked before a byte is written`() throws {
     let (manifest, content) = (try modelManifest(1), modelBytes(1))
     for index in 0..<3 as Range<UInt64> {
-      let chunk = ArtefactManifest.chunk(Int(index), of: content)
-      let proof = ArtefactManifest.proof(chunk: index, of: content)
+      let chunk = ReleaseManifest.chunk(Int(index), of: content)
+      let proof = ReleaseManifest.proof(chunk: index, of: content)
       #expect(manifest.holds(chunk: chunk, at: index, proof: proof))
       #expect(!manifest.holds(chunk: flipped(chunk, 5), at: index, proof: proof))
       #expect(!manifest.holds(chunk: Array(chunk.dropLast()), at: index, proof: proof))
@@ -32,7 +32,7 @@ import TwinCore
       var origin = ArtefactOrigin(madeBy: "t", codeVersion: "1")
       change(&origin)
       return slug { () throws(ProvenanceFault) in
-        _ = try ArtefactManifest(
+        _ = try ReleaseManifest(
           name: "models/a", version: 1, kind: "gaussian", bytes: [1], rawLength: size, origin: origin)
       }
     }
@@ -45,7 +45,7 @@ import TwinCore
       made({ $0.trainedOn = [DataWindow(source: "s", from: day(1), to: day(0), digest: .zero)] }) == "artefact_refused")
     #expect(
       slug { () throws(ProvenanceFault) in
-        _ = try ArtefactManifest(
+        _ = try ReleaseManifest(
           name: "models/a", version: 1, kind: "gaussian", bytes: [],
           origin: ArtefactOrigin(madeBy: "t", codeVersion: ""))
       } == "artefact_refused")

@@ -275,7 +275,7 @@ import TwinCore
     case "snapshot": try? SnapshotMetadata(payload: bytes).payload
     case "targets", "models": try? TargetsMetadata(payload: bytes).payload
     case "rollout": try? RolloutMetadata(payload: bytes).payload
-    case "manifest": try? ArtefactManifest(payload: bytes).payload
+    case "manifest": try? ReleaseManifest(payload: bytes).payload
     case "bundle": try? TrustBundle(bytes).bytes
     default: try? TimeStatement(payload: bytes).payload
     }

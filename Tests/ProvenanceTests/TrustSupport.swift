@@ -45,8 +45,8 @@ func modelBytes(_ version: UInt64) -> [UInt8] {
   (0..<150_000).map { UInt8(truncatingIfNeeded: UInt64($0) &* 31 &+ UInt64($0) >> 12 &+ version) }
 }
 
-func modelManifest(_ version: UInt64, name: String = "models/thermal") throws -> ArtefactManifest {
-  try ArtefactManifest(
+func modelManifest(_ version: UInt64, name: String = "models/thermal") throws -> ReleaseManifest {
+  try ReleaseManifest(
     name: name, version: version, kind: "gaussian", bytes: modelBytes(version),
     origin: ArtefactOrigin(
       madeBy: "trainer-1",

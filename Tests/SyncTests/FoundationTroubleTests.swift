@@ -27,14 +27,16 @@ struct FoundationTroubleTests {
       network.inject(.ack(.a, .audit), network.ingest.seal(Ack.type, ack.payload), site: 0)
     }
     offer(nil)
-    offer(network.ingest.cosign("f1")(checkpoint, 5))
-    offer(network.ingest.cosign("w1")(checkpoint, 5))
-    offer(witness.cosign("w1")(Checkpoint(origin: checkpoint.origin, size: 9, root: checkpoint.root), 5))
-    offer(witness.cosign("w1")(Checkpoint(origin: checkpoint.origin, size: 10, root: .zero), 5))
-    offer(witness.cosign("w1")(Checkpoint(origin: "twind/acme.b/audit/00", size: 10, root: checkpoint.root), 5))
+    offer(network.ingest.cosign("f1")(site.key.sign(checkpoint), 5))
+    offer(network.ingest.cosign("w1")(site.key.sign(checkpoint), 5))
+    offer(witness.cosign("w1")(site.key.sign(Checkpoint(origin: checkpoint.origin, size: 9, root: checkpoint.root)), 5))
+    offer(witness.cosign("w1")(site.key.sign(Checkpoint(origin: checkpoint.origin, size: 10, root: .zero)), 5))
+    offer(
+      witness.cosign("w1")(
+        site.key.sign(Checkpoint(origin: "twind/acme.b/audit/00", size: 10, root: checkpoint.root)), 5))
     #expect(site.log.head(.audit).safe == 0)
     #expect(site.standing.contains(.receiptRefused))
-    offer(witness.cosign("w1")(checkpoint, 5))
+    offer(witness.cosign("w1")(site.key.sign(checkpoint), 5))
     #expect(site.log.head(.audit).safe == 10)
     #expect(!site.standing.contains(.receiptRefused))
   }

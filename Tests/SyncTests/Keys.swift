@@ -11,10 +11,11 @@ final class KeyBox {
   var publicKey: Ed25519.PublicKey { secret.publicKey }
   var seal: Seal { { SignedEnvelope.seal(type: $0, payload: $1, by: self.secret) } }
 
-  /// A note that this key signed and cosigned.
-  func cosign(_ name: String) -> (_ checkpoint: Checkpoint, _ seconds: UInt64) -> String? {
-    { checkpoint, seconds in
-      let note = checkpoint.signed(name: name, by: self.secret)
+  var sign: HeadSeal { { $0.signed(name: $0.origin, by: self.secret) } }
+
+  /// A note with this key's cosignature.
+  func cosign(_ name: String) -> (_ note: String, _ seconds: UInt64) -> String? {
+    { note, seconds in
       guard let line = try? Checkpoint.cosign(note, name: name, by: self.secret, at: seconds) else { return nil }
       return note + line
     }

@@ -25,6 +25,8 @@ final class MemoryLedger: SyncLedger {
   var directedLog: [SiteName: [DirectedEntry]] = [:]
   var directedNext: [SiteName: UInt64] = [:]
   var gaps: [DeclaredGap] = []
+  /// The foundation's own log.
+  var leaves: [[UInt8]] = []
   /// Everything committed counts as replicated at once.
   var replicatesAtOnce = true
   /// Thrown by the next calls that write.
@@ -165,6 +167,23 @@ final class MemoryLedger: SyncLedger {
 
   func directed(to site: SiteName, from: UInt64, limit: Int) throws(LedgerFault) -> [DirectedEntry] {
     Array(directedLog[site, default: []].dropFirst(Int(clamping: from)).prefix(limit))
+  }
+
+  func directedNext(of site: SiteName) throws(LedgerFault) -> UInt64 { directedNext[site] ?? 0 }
+
+  func foundationRoot(at size: UInt64) throws(LedgerFault) -> Digest? {
+    size <= UInt64(leaves.count) ? Self.root(leaves.prefix(Int(size))) : nil
+  }
+
+  func foundationProof(_ sizes: LogSpan) throws(LedgerFault) -> [Digest]? {
+    guard sizes.to <= UInt64(leaves.count) else { return nil }
+    return Merkle.consistencyProof(from: sizes.from, to: sizes.to) { Merkle.leafHash(leaves[Int($0)]) }
+  }
+
+  static func root(_ leaves: some Sequence<[UInt8]>) -> Digest {
+    var frontier = MerkleFrontier()
+    for leaf in leaves { frontier.append(Merkle.leafHash(leaf)) }
+    return frontier.root
   }
 
   func noteDirected(to site: SiteName, next: UInt64) throws(LedgerFault) {

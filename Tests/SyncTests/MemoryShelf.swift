@@ -6,7 +6,7 @@ import TwinCore
 /// Artefacts in memory, at either end.
 final class MemoryShelf: ArtefactShelf {
   struct Artefact {
-    let manifest: Sync.ArtefactManifest
+    let manifest: ArtefactManifest
     var chunks: [UInt32: [UInt8]] = [:]
     var tree: ArtefactTree?
   }
@@ -14,12 +14,12 @@ final class MemoryShelf: ArtefactShelf {
   var artefacts: [Digest: Artefact] = [:]
   var written: [(Digest, UInt32)] = []
 
-  static func manifest(of bytes: [UInt8], kind: UInt16 = 1) -> Sync.ArtefactManifest {
-    Sync.ArtefactManifest(
+  static func manifest(of bytes: [UInt8], kind: UInt16 = 1) -> ArtefactManifest {
+    ArtefactManifest(
       digest: Sodium.blake2b256(bytes), size: UInt64(bytes.count), root: ArtefactTree(bytes).root, kind: kind)
   }
 
-  func put(_ bytes: [UInt8]) -> Sync.ArtefactManifest {
+  func put(_ bytes: [UInt8]) -> ArtefactManifest {
     let manifest = Self.manifest(of: bytes)
     var artefact = Artefact(manifest: manifest, tree: ArtefactTree(bytes))
     for (index, chunk) in ArtefactTree.chunks(of: bytes).enumerated() { artefact.chunks[UInt32(index)] = chunk }
@@ -27,14 +27,14 @@ final class MemoryShelf: ArtefactShelf {
     return manifest
   }
 
-  func expect(_ manifest: Sync.ArtefactManifest) { artefacts[manifest.digest] = Artefact(manifest: manifest) }
+  func expect(_ manifest: ArtefactManifest) { artefacts[manifest.digest] = Artefact(manifest: manifest) }
 
   func bytes(_ digest: Digest) -> [UInt8] {
     guard let artefact = artefacts[digest] else { return [] }
     return (0..<artefact.manifest.chunkCount).flatMap { artefact.chunks[$0] ?? [] }
   }
 
-  func manifest(_ digest: Digest, with site: SiteName) throws(LedgerFault) -> Sync.ArtefactManifest? {
+  func manifest(_ digest: Digest, with site: SiteName) throws(LedgerFault) -> ArtefactManifest? {
     artefacts[digest]?.manifest
   }
 

@@ -167,7 +167,14 @@ final class SimulatedNetwork {
 
   private func carry(out action: PeerAction, _ site: SimulatedSite, _ index: Int) {
     switch action {
-    case .subscribe, .rotateKeys, .metadata: break
+    case .subscribe: break
+    case .metadata(_, let bytes):
+      if let bundle = try? TrustBundle(bytes) { site.take(bundle, answering: nil, at: wall, now: now) }
+      schedule(.site(index, .tick), after: 0)
+    case .consistency(let sizes, let proof):
+      guard var bundle = site.unproven else { return }
+      bundle.consistency = proof
+      site.take(bundle, answering: sizes, at: wall, now: now)
     case .publish(let publication): send(publication, site, index)
     case .installDirected(let entry):
       let isTaken = !random.chance(site.directedRefusals)

@@ -15,6 +15,11 @@ final class SimulatedSite {
   let trust: FoundationTrust
   let random: SeededGenerator
 
+  /// Nil where a test is not about metadata.
+  var store: TrustStore?
+  /// Waits for a proof, as in the daemon.
+  var unproven: TrustBundle?
+
   var session: UInt64 = 0
   var isConnected = false
   var directed: [DirectedEntry] = []
@@ -42,6 +47,7 @@ final class SimulatedSite {
     (self.status, self.profile, self.trust) = (status, profile, trust)
     peer = EdgePeer(
       site: name, status: status, trust: trust, profile: profile, log: log, directedNext: 0, seal: key.seal,
+      sign: key.sign,
       random: { random.next() })
   }
 
@@ -54,12 +60,21 @@ final class SimulatedSite {
     let random = self.random
     peer = EdgePeer(
       site: name, status: status, trust: trust, profile: profile, log: log, directedNext: UInt64(directed.count),
-      seal: key.seal, random: { random.next() })
+      seal: key.seal, sign: key.sign, random: { random.next() })
   }
 }
 
 extension SimulatedSite {
-  func fetch(_ manifest: Sync.ArtefactManifest, have: ChunkMap? = nil) -> Bool { peer.fetch(manifest, have: have) }
+  /// What the daemon does with metadata.
+  func take(_ bundle: TrustBundle, answering sizes: LogSpan?, at wall: Instant, now: Uptime) {
+    guard let report = store?.update(bundle, at: TrustTime(wall), answering: sizes) else { return }
+    unproven = report.unproven == nil ? nil : bundle
+    if let span = report.unproven { peer.askConsistency(span, now: now) }
+    status.foundationCheckpoint = store?.checkpoint?.text
+    peer.status = status
+  }
+
+  func fetch(_ manifest: ArtefactManifest, have: ChunkMap? = nil) -> Bool { peer.fetch(manifest, have: have) }
 }
 
 final class SimulatedWorker {

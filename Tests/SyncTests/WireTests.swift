@@ -27,7 +27,7 @@ enum WireSamples {
     ]
     let status = SiteStatus(
       boot: Array(repeating: 2, count: 16), software: .zero,
-      versions: MetadataVersions(root: 1, timestamp: 2, snapshot: 3, revocations: 4), clock: .trusted,
+      versions: MetadataVersions(root: 1, timestamp: 2, snapshot: 3, revocations: 4), isClockTrusted: true,
       previousEpoch: .test(9), foundationCheckpoint: "x", capabilities: ["zstd"], keyEpoch: 3)
     return Birth(
       site: .a, mark: mark, status: status, streams: heads, directedNext: 3, intervalMs: 60_000, wallMs: -5,
@@ -37,11 +37,11 @@ enum WireSamples {
   static var heartbeat: Heartbeat {
     Heartbeat(
       site: .a, mark: mark, boot: Array(repeating: 2, count: 16),
-      progress: (0..<5).map { .init(next: $0 + 9, sent: $0 + 8, acked: $0, safe: 0) }, mode: 2, clock: .untrusted,
-      directedNext: 7, intervalMs: 60_000, wallMs: 1_800_000_000_000)
+      progress: (0..<5).map { .init(next: $0 + 9, sent: $0 + 8, acked: $0, safe: 0) }, mode: 2,
+      isClockTrusted: false, directedNext: 7, intervalMs: 60_000, wallMs: 1_800_000_000_000, heads: ["h"])
   }
 
-  static var manifest: Sync.ArtefactManifest { MemoryShelf.manifest(of: Array(repeating: 1, count: 200_000)) }
+  static var manifest: ArtefactManifest { MemoryShelf.manifest(of: Array(repeating: 1, count: 200_000)) }
 
   static var all: [any WireMessage] {
     [
@@ -51,9 +51,10 @@ enum WireSamples {
       Nack(log: log, range: 4..<9, term: 1, at: 5),
       Command(site: .a, order: .rebirth(challenge: [1, 2]), term: 1, at: 2),
       Command(site: .a, order: .newEpoch(closing: .test(1), boot: Array(repeating: 1, count: 16)), term: 1, at: 2),
-      Command(site: .a, order: .rekey, term: 1, at: 2),
       Command(site: .a, order: .limits(intervalMs: 5000, bulkBytesPerSecond: nil), term: 1, at: 2),
       DirectedEntry(site: .a, sequence: 4, kind: .rolloutState, body: [1, 2], at: 7), manifest,
+      ConsistencyRequest(site: .a, sizes: LogSpan(from: 3, to: 9)!, nonce: .max),
+      ConsistencyAnswer(site: .a, sizes: LogSpan(from: 3, to: 9)!, nonce: 7, proof: [.zero]),
       ArtefactRequest(site: .a, digest: .zero, ranges: [0..<3, 7..<8]),
       ArtefactChunk(site: .a, digest: .zero, index: 3, bytes: [1], proof: [.zero]),
     ]

@@ -89,6 +89,19 @@ struct TrustTests {
       fault { () throws(X509Fault) in _ = try RevocationList(pem: pem, issuer: root) } == .badSignature)
   }
 
+  @Test("an authority's list is found among those of others, and none is made up")
+  func listFound() throws {
+    let fleet = try Hierarchy()
+    let own = try fleet.devices.revocationList([], number: 3, validity: Hierarchy.days(0, 7))
+    let roots = try fleet.root.revocationList([], number: 4, validity: Hierarchy.days(0, 7))
+    for pem in [try own.pem() + roots.pem(), try roots.pem() + own.pem()] {
+      #expect(try RevocationList.find(in: pem, by: fleet.devices.certificate) == own)
+      #expect(try RevocationList.find(in: pem, by: fleet.root.certificate) == roots)
+    }
+    #expect(try RevocationList.find(in: roots.pem(), by: fleet.devices.certificate) == nil)
+    #expect(try RevocationList.find(in: Array("no list".utf8), by: fleet.devices.certificate) == nil)
+  }
+
   @Test("a chain file gives its certificates in order, and no more than a chain has")
   func chainFile() throws {
     let fleet = try Hierarchy()

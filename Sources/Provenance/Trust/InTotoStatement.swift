@@ -55,7 +55,7 @@ public struct InTotoStatement: Equatable, Sendable {
   }
 
   /// Whether a subject is the manifest's artefact: it has a digest that we know, and no such digest differs.
-  public func describes(_ manifest: ArtefactManifest) -> Bool {
+  public func describes(_ manifest: ReleaseManifest) -> Bool {
     let known = ["sha256": manifest.sha256.hex, "blake2b256": manifest.digest.hex]
     return subjects.contains { subject in
       let shared = known.filter { subject.digests[$0.key] != nil }
@@ -64,10 +64,10 @@ public struct InTotoStatement: Equatable, Sendable {
   }
 
   /// The manifest's statement as JSON.
-  public static func json(_ manifest: ArtefactManifest) -> [UInt8] { Array(item(manifest).text.utf8) }
+  public static func json(_ manifest: ReleaseManifest) -> [UInt8] { Array(item(manifest).text.utf8) }
 
   /// The manifest's statement, signed, in a DSSE envelope of JSON.
-  public static func sealed(_ manifest: ArtefactManifest, by key: borrowing Ed25519.SecretKey) -> [UInt8] {
+  public static func sealed(_ manifest: ReleaseManifest, by key: borrowing Ed25519.SecretKey) -> [UInt8] {
     let payload = json(manifest)
     let signature = key.sign(SignedEnvelope.preAuthentication(type: payloadType, payload: payload))
     let row = JSONItem.fields([
@@ -105,7 +105,7 @@ public struct InTotoStatement: Equatable, Sendable {
     return try InTotoStatement(json: payload)
   }
 
-  private static func item(_ manifest: ArtefactManifest) -> JSONItem {
+  private static func item(_ manifest: ReleaseManifest) -> JSONItem {
     let origin = manifest.origin
     let windows = origin.trainedOn.map { window in
       JSONItem.fields([
@@ -128,7 +128,7 @@ public struct InTotoStatement: Equatable, Sendable {
       ]),
       "internalParameters": .fields([
         "codec": .string("\(manifest.codec)"), "rawLength": .string("\(manifest.rawLength)"),
-        "size": .string("\(manifest.size)"), "chunk": .string("\(ArtefactManifest.chunkBytes)"),
+        "size": .string("\(manifest.size)"), "chunk": .string("\(ReleaseManifest.chunkBytes)"),
         "merkleRoot": .string(manifest.merkleRoot.hex),
       ]),
       "resolvedDependencies": .array(windows + (base.map { [$0] } ?? [])),

@@ -57,7 +57,7 @@ public enum OperatorKeys {
     if unsafe mkdir(path, 0o700) != 0, errno != EEXIST { throw .system("create", path) }
     let directory = try Descriptor.directory(path)
     let added = roles.filter { $0.ringRole == nil }
-    for name in added.map(RoleKeyFile.name) + [rootFile(1)] where directory.holds(name) {
+    for name in added.map({ RoleKeyFile.name($0.name) }) + [rootFile(1)] where directory.holds(name) {
       throw .keyExists("\(path)/\(name)")
     }
     var made: [String] = []
@@ -68,7 +68,7 @@ public enum OperatorKeys {
     do throws(ProvenanceFault) {
       for role in added {
         try make(role, in: directory, path)
-        made.append(RoleKeyFile.name(role))
+        made.append(RoleKeyFile.name(role.name))
       }
       var keys: [TrustKey] = []
       for role in roles { keys.append(TrustKey(role, try secretKey(role, in: path).publicKey)) }
@@ -97,17 +97,7 @@ public enum OperatorKeys {
 
   /// Reads the secret key of `role`. Faults: `provenance.key_missing`, `key_exposed`, `key_malformed`.
   public static func secretKey(_ role: TrustRole, in path: String) throws(ProvenanceFault) -> Ed25519.SecretKey {
-    let name = RoleKeyFile.name(role)
-    let shown = "\(path)/\(name)"
-    let directory = try Descriptor.directory(path)
-    guard directory.holds(name) else {
-      throw ProvenanceFault(
-        .keyMissing, path: shown, "there is no \(role.name) key in \(path)",
-        remedy: "name the directory that holds \(name)")
-    }
-    var content = try directory.readSecret(name, bytesMax: KeySet.secretBytesMax, shown: shown)
-    defer { Sodium.wipe(&content) }
-    return try RoleKeyFile.decode(content, role, shown: shown)
+    try RoleKeyFile.read(role.name, in: path)
   }
 
   /// Adds the signature of the `role` key in `directory` to an envelope: what a holder does in a ceremony.
@@ -147,9 +137,9 @@ public enum OperatorKeys {
     _ role: TrustRole, in directory: borrowing Descriptor, _ path: String
   ) throws(ProvenanceFault) -> Ed25519.PublicKey {
     let key = Ed25519.SecretKey()
-    var content = RoleKeyFile.encode(role, key)
+    var content = RoleKeyFile.encode(role.name, key)
     defer { Sodium.wipe(&content) }
-    let name = RoleKeyFile.name(role)
+    let name = RoleKeyFile.name(role.name)
     try directory.place(name, content, mode: 0o600, replacing: false, shown: "\(path)/\(name)")
     return key.publicKey
   }

@@ -83,6 +83,14 @@ public struct RootMetadata: TrustDocument {
   /// How many keys of `role` must sign; 0 where the role is not used.
   public func threshold(_ role: TrustRole) -> Int { thresholds[role] ?? 0 }
 
+  /// How many of the witnesses cosigned the note.
+  public func witnesses(of note: String) -> Int {
+    keys.count { key in
+      guard key.role == .witness, let name = key.name, let publicKey = key.key else { return false }
+      return (try? Checkpoint.verifyCosignature(of: note, name: name, key: publicKey)) != nil
+    }
+  }
+
   /// What a pack's seals are checked against: the root, targets and safety keys.
   public var keyRing: KeyRing {
     let entries = keys.compactMap { key -> KeyRing.Entry? in

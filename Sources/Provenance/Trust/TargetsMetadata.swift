@@ -71,7 +71,7 @@ public struct Release: Equatable, Sendable {
   /// Of the artefact's bytes; of a pack, see `PackListing`.
   public let digest: Digest
   public let size: UInt64
-  /// Of the envelope of its `ArtefactManifest`; nil for packs.
+  /// Of the envelope of its `ReleaseManifest`; nil for packs.
   public let manifest: Digest?
 
   public init(version: UInt64, digest: Digest, size: UInt64, manifest: Digest? = nil) {

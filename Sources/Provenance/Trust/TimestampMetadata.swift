@@ -23,6 +23,13 @@ public struct FoundationCheckpoint: Equatable, Sendable {
     (self.origin, self.size, self.root) = (origin, size, root)
   }
 
+  public init(_ checkpoint: Checkpoint) {
+    self.init(origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root)
+  }
+
+  /// As the body of its note: what a birth says and a witness signs.
+  public var text: String { Checkpoint(origin: origin, size: size, root: root).body }
+
   init(_ item: CBORItem) throws(ProvenanceFault) {
     var fields = try item.fields("checkpoint")
     origin = try fields.text(0, max: Self.originBytesMax)

@@ -64,11 +64,12 @@ extension TrustStore {
     return (items, refused)
   }
 
-  /// What `site` is given of one artefact. Faults: `provenance.installs_off`, `not_assigned`, `not_listed`,
-  /// `metadata_expired`.
+  /// What `site` is given of one artefact. Faults: `provenance.intake_frozen`, `installs_off`, `not_assigned`,
+  /// `not_listed`, `metadata_expired`.
   public func installable(
     _ artefact: String, for site: SiteName, at time: TrustTime, _ ladder: ExpiryLadder = .standard
   ) throws(ProvenanceFault) -> Installable {
+    if let frozen { throw .intakeFrozen(frozen) }
     let standing = standing(at: time, ladder)
     guard standing.allowed.installs else { throw .installsOff(standing) }
     guard let assignment = rollout?.assignments(for: site).first(where: { $0.artefact == artefact }) else {
@@ -89,13 +90,13 @@ extension TrustStore {
   public func admit(
     manifest bytes: [UInt8], _ artefact: String, for site: SiteName, at time: TrustTime,
     _ ladder: ExpiryLadder = .standard
-  ) throws(ProvenanceFault) -> (manifest: ArtefactManifest, stage: RolloutStage) {
+  ) throws(ProvenanceFault) -> (manifest: ReleaseManifest, stage: RolloutStage) {
     let given = try installable(artefact, for: site, at: time, ladder)
     guard given.release.manifest == Self.digest(bytes) else {
       throw .artefact(artefact, "the manifest is not the one that is listed")
     }
     // The listing binds these very bytes; the envelope's own signature only tells who built it.
-    let manifest = try ArtefactManifest(payload: try ArtefactManifest.envelope(bytes).payload)
+    let manifest = try ReleaseManifest(payload: try ReleaseManifest.envelope(bytes).payload)
     guard manifest.name == artefact, manifest.version == given.release.version, manifest.kind == given.kind,
       manifest.digest == given.release.digest, manifest.size == given.release.size
     else { throw .artefact(artefact, "the manifest describes something else than the targets list") }

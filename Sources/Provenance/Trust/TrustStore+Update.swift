@@ -8,6 +8,8 @@ public struct TrustReport: Equatable, Sendable {
   public internal(set) var adopted: [String] = []
   /// Why it went no further; nil when everything that is promised is here.
   public internal(set) var problem: ProvenanceFault?
+  /// The proof that is lacking, where `problem` is `provenance.checkpoint_unproven` for that reason alone.
+  public internal(set) var unproven: LogSpan?
 }
 
 extension TrustStore {
@@ -15,14 +17,17 @@ extension TrustStore {
   /// as one set.
   ///
   /// `time` is taken once, by `TimeFloor.time`, before the fetching begins: a clock that steps in between changes
-  /// nothing.
-  public mutating func update(_ bundle: TrustBundle, at time: TrustTime) -> TrustReport {
+  /// nothing. Where the bundle's proof is the foundation's signed answer about the sizes `answering`, a wrong one is
+  /// its own contradiction and freezes the intake.
+  public mutating func update(
+    _ bundle: TrustBundle, at time: TrustTime, answering: LogSpan? = nil
+  ) -> TrustReport {
     var report = TrustReport()
     do throws(ProvenanceFault) {
       try adoptRoots(bundle.roots, &report)
       guard root.expires > time.instant else { throw .expired(RootMetadata.title, root.version) }
       if let frozen { throw .intakeFrozen(frozen) }
-      if let bytes = bundle.timestamp { try adoptTimestamp(bytes, bundle, time, &report) }
+      if let bytes = bundle.timestamp { try adoptTimestamp(bytes, bundle, time, answering, &report) }
       try adoptSet(bundle, time, &report)
     } catch {
       report.problem = error
@@ -93,7 +98,7 @@ extension TrustStore {
   }
 
   private mutating func adoptTimestamp(
-    _ bytes: [UInt8], _ bundle: TrustBundle, _ time: TrustTime, _ report: inout TrustReport
+    _ bytes: [UInt8], _ bundle: TrustBundle, _ time: TrustTime, _ answering: LogSpan?, _ report: inout TrustReport
   ) throws(ProvenanceFault) {
     let title = TimestampMetadata.title
     let next = try TimestampMetadata.open(bytes, by: root.keys(.timestamp), threshold: root.threshold(.timestamp))
@@ -108,7 +113,7 @@ extension TrustStore {
       throw .older("\(title)'s snapshot", next.snapshotVersion, floors.promise)
     }
     guard self.time.admits(next.time) else { throw .timeStep(from: self.time.instant, to: next.time) }
-    try checkCheckpoint(next.checkpoint, bundle)
+    try checkCheckpoint(next.checkpoint, bundle, answering, &report)
     try self.time.raise(byTimestamp: next.time)
     timestampHeld = Accepted(document: next, bytes: bytes)
     (floors.timestamp, floors.promise) = (next.version, next.snapshotVersion)
@@ -119,7 +124,7 @@ extension TrustStore {
   /// The foundation's log only grows. What its own key contradicts freezes the intake; a proof that is missing or wrong
   /// could be anyone's doing on the way, and is asked for again.
   private mutating func checkCheckpoint(
-    _ next: FoundationCheckpoint?, _ bundle: TrustBundle
+    _ next: FoundationCheckpoint?, _ bundle: TrustBundle, _ answering: LogSpan?, _ report: inout TrustReport
   ) throws(ProvenanceFault) {
     let needed = root.threshold(.witness)
     guard let next else {
@@ -137,14 +142,18 @@ extension TrustStore {
           next.size < old.size
           ? "the foundation's log went back from \(old.size) to \(next.size) entries"
           : "the foundation's log has two roots at \(old.size) entries"
-        frozen = reason
-        throw .intakeFrozen(reason)
+        throw freeze(reason)
       }
       let isProven =
         next.size == old.size
         || Merkle.verifyConsistency(
           from: old.size, root1: old.root, to: next.size, root2: next.root, proof: bundle.consistency)
       guard isProven else {
+        let span = LogSpan(from: old.size, to: next.size)
+        if let answering, answering == span {
+          throw freeze("the foundation's log of \(next.size) entries does not begin with the \(old.size) seen here")
+        }
+        report.unproven = span
         throw .unproven("no proof that the log of \(next.size) entries continues the one of \(old.size)")
       }
     }
@@ -153,11 +162,13 @@ extension TrustStore {
     guard let note = bundle.note, try SignedNote(parse: note).text == body else {
       throw .unwitnessed(0, needed)
     }
-    let count = root.keys.count { key in
-      guard key.role == .witness, let name = key.name, let publicKey = key.key else { return false }
-      return (try? Checkpoint.verifyCosignature(of: note, name: name, key: publicKey)) != nil
-    }
+    let count = root.witnesses(of: note)
     guard count >= needed else { throw .unwitnessed(count, needed) }
+  }
+
+  private mutating func freeze(_ reason: String) -> ProvenanceFault {
+    frozen = reason
+    return .intakeFrozen(reason)
   }
 }
 

@@ -46,6 +46,7 @@ extension EdgePeer {
       due += downloads.values.map(\.deadline)
       due.append(bulkDueAt(now))
       due.append(logRetryAt)
+      due.append(question?.askAt)
       if creditBytes == 0 { due.append((probedAt ?? now).after(Self.probeEvery)) }
       if let oldest = senders.compactMap(\.unansweredSince).min(), raised[.ackAge] == nil {
         due.append(oldest.after(Self.ackAgeMax).advanced(byNanoseconds: 1))

@@ -46,13 +46,33 @@ extension EdgePeer {
     }
     let heartbeat = Heartbeat(
       site: site, mark: SitePresence.Mark(epoch: log.epoch, session: link.session, serial: link.serial),
-      boot: status.boot, progress: progress, mode: status.mode, clock: status.clock, directedNext: inbox.next,
-      intervalMs: intervalMs, wallMs: wall.milliseconds)
+      boot: status.boot, progress: progress, mode: status.mode, isClockTrusted: status.isClockTrusted,
+      directedNext: inbox.next, intervalMs: intervalMs, wallMs: wall.milliseconds, heads: signedHeads())
     link.serial += 1
     link.heartbeatAt = now.after(profile.heartbeatEvery)
     link.lastHeartbeat = now
     self.link = link
     _ = publish(.heartbeat(site), heartbeat.sealed(by: seal), qos: 0)
+  }
+
+  /// Where the foundation has more of a stream than a receipt covers: what it has, under this site's signature.
+  private mutating func signedHeads() -> [String] {
+    var heads: [String] = []
+    for index in senders.indices where senders[index].isKnown {
+      let (stream, size) = (senders[index].stream, senders[index].acked)
+      guard size > log.head(stream).safe, let point = try? log.head(stream, at: size) else { continue }
+      heads.append(sign(Checkpoint(origin: name(stream).description, size: size, root: point.root)))
+      senders[index].headSigned = size
+    }
+    return heads
+  }
+
+  /// A stream that grew so far is signed without waiting for the beat.
+  mutating func hurryHead(_ index: Int, _ now: Uptime) {
+    let sender = senders[index]
+    guard sender.isKnown, sender.acked >= max(sender.headSigned, log.head(sender.stream).safe) + Self.headEntries
+    else { return }
+    hurryHeartbeat(now)
   }
 
   /// Tells what was installed without waiting for the beat.

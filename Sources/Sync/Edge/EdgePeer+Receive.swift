@@ -27,6 +27,7 @@ extension EdgePeer {
         switch type {
         case Command.type: peer.take(try Command(payload: body), now)
         case ArtefactRequest.type: peer.take(try ArtefactRequest(payload: body))
+        case ConsistencyAnswer.type: peer.take(try ConsistencyAnswer(payload: body))
         default: peer.counters.refused += 1
         }
       }
@@ -118,6 +119,7 @@ extension EdgePeer {
       return
     }
     log.noteReceived(stream, next: ack.next)
+    hurryHead(index, now)
     if ack.at >= creditAt { (creditAt, creditBytes) = (ack.at, min(Int(ack.creditBytes), SyncLimits.creditBytesMax)) }
     clear(.noWorker)
     if isFresh || link?.isUseful == true { noteUseful() }
@@ -201,7 +203,6 @@ extension EdgePeer {
       else { return counters.stale += 1 }
       (newEpochAt, isChangingEpoch) = (now, true)
       actions.append(.openEpoch(closing: epoch))
-    case .rekey: actions.append(.rotateKeys)
     case .limits(let intervalMs, let rate):
       if let intervalMs {
         profile.heartbeatEvery = .milliseconds(Int(intervalMs))

@@ -17,6 +17,8 @@ public struct EdgePeer {
   static let heartbeatGap = Duration.seconds(1)
   /// A foundation that comes back is greeted within this span, each site at its own moment.
   static let greetingSpread = Duration.seconds(30)
+  /// Entries after which a head is signed ahead of the beat.
+  static let headEntries: UInt64 = 1024
   static let newEpochEvery = Duration.seconds(600)
   static let blockedPause = Duration.milliseconds(100)
   static let logPause = Duration.seconds(5)
@@ -29,6 +31,7 @@ public struct EdgePeer {
   public var profile: EdgeProfile
   let log: any EdgeLog
   let seal: Seal
+  let sign: HeadSeal
   let random: () -> UInt64
 
   var actions: [PeerAction] = []
@@ -54,6 +57,7 @@ public struct EdgePeer {
   var upload = UploadQueue()
   var raised: [SyncAlarm.Kind: Set<LogStream?>] = [:]
   var logRetryAt: Uptime?
+  var question: ConsistencyQuestion?
   var publications: UInt64 = 0
   public internal(set) var counters = EdgeCounters()
 
@@ -74,10 +78,10 @@ public struct EdgePeer {
   /// `directedNext` as the owner recorded it; `random` gives 64 bits for spreading load, no secrets.
   public init(
     site: SiteName, status: SiteStatus, trust: FoundationTrust, profile: EdgeProfile = .standard, log: any EdgeLog,
-    directedNext: UInt64, seal: @escaping Seal, random: @escaping () -> UInt64
+    directedNext: UInt64, seal: @escaping Seal, sign: @escaping HeadSeal, random: @escaping () -> UInt64
   ) {
     (self.site, self.status, self.trust, self.profile) = (site, status, trust, profile)
-    (self.log, self.seal, self.random) = (log, seal, random)
+    (self.log, self.seal, self.sign, self.random) = (log, seal, sign, random)
     inbox = DirectedInbox(next: directedNext)
     bulkBudget = Self.budget(profile, bytesPerSecond: profile.bulkBytesPerSecond)
   }
@@ -136,6 +140,7 @@ public struct EdgePeer {
     goBackIfDue(now)
     sendBatches(now)
     pumpArtefacts(now)
+    askConsistencyIfDue(now)
     sendHeartbeatIfDue(now, wall)
     watchAckAge(now)
   }

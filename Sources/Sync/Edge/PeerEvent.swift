@@ -39,9 +39,10 @@ public enum PeerAction: Equatable, Sendable {
   case installDirected(DirectedEntry)
   /// Open a new epoch of the log that links to this one; answer with `epochOpened`.
   case openEpoch(closing: LogEpoch)
-  case rotateKeys
   /// Trust metadata as it came; nothing of it is verified.
   case metadata(SyncTopic, [UInt8])
+  /// What `askConsistency` asked for, under the foundation's signature; the proof is not verified.
+  case consistency(LogSpan, [Digest])
   /// Write a verified chunk; answer with `chunkKept`.
   case keepChunk(ArtefactChunk)
   /// Every chunk is kept; the digest of the whole is the owner's to check.

@@ -24,6 +24,8 @@ struct StreamSender {
   /// The end of what was ever sent.
   private(set) var highest: UInt64 = 0
   private(set) var flights: [Flight] = []
+  /// The size of the head that was last signed for the foundation.
+  var headSigned: UInt64 = 0
   /// A range that the foundation asked for; goes out before everything else.
   var repair: Range<UInt64>?
   var repairedAt: Uptime?

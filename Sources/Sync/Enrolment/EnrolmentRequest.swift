@@ -12,7 +12,7 @@
 //
 //     body  {0: nonce bytes(16), 1: site text, 2: foundation text, 3: certificate PEM text, 4: authority PEM text,
 //            5: broker host text, 6: broker port, 7: foundation's time ms, 8: [root envelope bytes, …],
-//            9: [ingest key bytes(32), …]}
+//            9: [ingest key bytes(32), …], 10? port of the listener for enrolment}
 //     code  BLAKE2b-256 over "twind-enrol-reply" and body, keyed with the token's secret
 
 public import Provenance
@@ -109,14 +109,20 @@ public struct EnrolmentReply: Equatable, Sendable {
   public let roots: [[UInt8]]
   /// Keys that sign acks until trust metadata says others.
   public let ingest: [Ed25519.PublicKey]
+  /// Of the broker's listener for enrolment, over which certificates are renewed.
+  public let enrolmentPort: UInt16
+
+  /// Where a reply does not say it.
+  public static let enrolmentPortDefault: UInt16 = 8884
 
   public init(
     nonce: [UInt8], site: SiteName, foundation: String, certificate: String, authority: String, host: String,
-    port: UInt16, at: Int64, roots: [[UInt8]], ingest: [Ed25519.PublicKey]
+    port: UInt16, at: Int64, roots: [[UInt8]], ingest: [Ed25519.PublicKey],
+    enrolmentPort: UInt16 = enrolmentPortDefault
   ) {
     (self.nonce, self.site, self.foundation, self.certificate) = (nonce, site, foundation, certificate)
     (self.authority, self.host, self.port, self.at) = (authority, host, port, at)
-    (self.roots, self.ingest) = (roots, ingest)
+    (self.roots, self.ingest, self.enrolmentPort) = (roots, ingest, enrolmentPort)
   }
 
   public func sealed(secret: [UInt8]) -> [UInt8] { EnrolmentCode.wrap(body, label: Self.label, secret: secret) }
@@ -126,7 +132,8 @@ public struct EnrolmentReply: Equatable, Sendable {
     CBORItem.map(
       (0, .bytes(nonce)), (1, .text(site.description)), (2, .text(foundation)), (3, .text(certificate)),
       (4, .text(authority)), (5, .text(host)), (6, .number(port)), (7, .integer(at)),
-      (8, .array(roots.map { .bytes($0) })), (9, .array(ingest.map { .bytes($0.bytes) }))
+      (8, .array(roots.map { .bytes($0) })), (9, .array(ingest.map { .bytes($0.bytes) })),
+      (10, .number(enrolmentPort))
     ).encoded
   }
 
@@ -163,6 +170,11 @@ public struct EnrolmentReply: Equatable, Sendable {
       ingest.append(Ed25519.PublicKey(bytes: try item.asBytes(count: 32, "enrolment reply.9"))!)
     }
     self.ingest = ingest
+    let port = try fields.unsignedIfPresent(10)
+    guard let port = UInt16(exactly: port ?? UInt64(Self.enrolmentPortDefault)) else {
+      throw .wire("enrolment reply.10", "\(port ?? 0) is no port")
+    }
+    enrolmentPort = port
     try fields.finish()
   }
 }

@@ -1,4 +1,4 @@
-public import Provenance
+import Provenance
 
 /// One worker's share of a foundation: its name, its keys and how patient it is.
 public struct FoundationConfiguration {
@@ -6,16 +6,15 @@ public struct FoundationConfiguration {
   public var name: String
   /// Under the ingest key.
   public var seal: Seal
-  /// A whole note over a checkpoint, signed and cosigned at `seconds` since 1970; nil where this worker may not.
-  public var cosign: (_ checkpoint: Checkpoint, _ seconds: UInt64) -> String?
+  /// The note of a site's checkpoint with the foundation's cosignature at `seconds` since 1970; nil where this worker
+  /// may not.
+  public var cosign: (_ note: String, _ seconds: UInt64) -> String?
   /// 32 secret bytes, the same in all workers of an instance: what challenges are made with.
   public var challengeKey: [UInt8]
   public var commitAfter = Duration.milliseconds(50)
   public var commitBatchesMax = 64
   /// How long a hole may be the network's doing.
   public var reorderAfter = Duration.seconds(2)
-  /// Entries after which a log's checkpoint is cosigned without waiting for a heartbeat.
-  public var checkpointEntries: UInt64 = 1024
   public var rebirthEvery = Duration.seconds(30)
   public var rebirthsPerSecond: Int64 = 20
   public var rebirthSpread = Duration.seconds(5)
@@ -27,7 +26,7 @@ public struct FoundationConfiguration {
   public var lagMax = Duration.seconds(30)
 
   public init(
-    name: String, seal: @escaping Seal, cosign: @escaping (_ checkpoint: Checkpoint, _ seconds: UInt64) -> String?,
+    name: String, seal: @escaping Seal, cosign: @escaping (_ note: String, _ seconds: UInt64) -> String?,
     challengeKey: [UInt8]
   ) {
     precondition(challengeKey.count == 32, "a challenge key has 32 bytes")

@@ -43,6 +43,8 @@ public struct FoundationNotice: Equatable, Sendable {
     case artefactComplete = "artefact_complete"
     // About the foundation.
     case storage, lagging
+    /// A site was shown a log of this foundation that is not its own.
+    case split
   }
 
   public let kind: Kind

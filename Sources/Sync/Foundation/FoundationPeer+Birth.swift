@@ -10,6 +10,7 @@ extension FoundationPeer {
       counters.refused += 1
       return notice(.refused, site, message: "\(site) is quarantined")
     }
+    try compareSeen(birth, signed)
     let epoch = birth.mark.epoch
     let challenge = birth.challenge.flatMap {
       Challenge($0, site: site, epoch: epoch, key: configuration.challengeKey, at: wall)

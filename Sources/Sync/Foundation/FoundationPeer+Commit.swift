@@ -43,7 +43,9 @@ extension FoundationPeer {
         answers[staged.batch.log] = stored
         heads[staged.batch.log] = stored
       }
-      try answer(answers, now, wall)
+      for (name, stored) in answers.sorted(by: { $0.key.description < $1.key.description }) {
+        acknowledge(name, stored, session: nil, now, wall)
+      }
       noteLag(run, now)
     }
     storageFailures = 0
@@ -90,28 +92,6 @@ extension FoundationPeer {
     counters.refused += 1
     records[batch.log.site] = nil
     staging.remove(batch.log)
-  }
-
-  /// Cosigns where enough has come together, then acknowledges each log once.
-  private mutating func answer(
-    _ answers: [LogName: StoredLog], _ now: Uptime, _ wall: Instant
-  ) throws(LedgerFault) {
-    for (name, stored) in answers.sorted(by: { $0.key.description < $1.key.description }) {
-      var stored = stored
-      if stored.next - stored.checkpointed >= configuration.checkpointEntries {
-        stored = try cosign(name, stored, wall)
-      }
-      acknowledge(name, stored, session: nil, now, wall)
-    }
-  }
-
-  /// Keeps a cosigned checkpoint of the stored head; answers what is stored then.
-  mutating func cosign(_ name: LogName, _ stored: StoredLog, _ wall: Instant) throws(LedgerFault) -> StoredLog {
-    let checkpoint = Checkpoint(origin: name.description, size: stored.next, root: stored.head.root)
-    let seconds = UInt64(max(0, wall.nanoseconds / 1_000_000_000))
-    guard let note = configuration.cosign(checkpoint, seconds) else { return stored }
-    try ledger.keep([KeptCheckpoint(log: name, size: stored.next, root: stored.head.root, note: note)])
-    return try ledger.stored(name) ?? stored
   }
 
   /// `stored` is nil where nothing of the log is.

@@ -12,6 +12,7 @@ extension FoundationPeer {
     guard try noteHeard(heartbeat.mark, heartbeat.intervalMs, site, isFresh: false, wall) else {
       return counters.stale += 1
     }
+    try takeHeads(heartbeat, signed, wall)
     for stream in LogStream.allCases {
       let name = LogName(site: site, epoch: heartbeat.mark.epoch, stream: stream)
       try compare(heartbeat.progress[Int(stream.rawValue)], name, now, wall)
@@ -23,13 +24,12 @@ extension FoundationPeer {
   private mutating func compare(
     _ progress: Heartbeat.Progress, _ name: LogName, _ now: Uptime, _ wall: Instant
   ) throws(LedgerFault) {
-    guard var stored = try ledger.stored(name) else {
+    guard let stored = try ledger.stored(name) else {
       if progress.sent > 0 { claim(name, progress.sent, now) }
       return
     }
     if progress.next < stored.next { askRebirth(name.site, name.epoch, now) }
     if progress.sent > stored.next { claim(name, progress.sent, now) }
-    if stored.next > stored.checkpointed { stored = try cosign(name, stored, wall) }
     // The site does not know what is stored: an ack was lost, or another node acknowledged more than it left behind.
     if stored.next != progress.acked || stored.safe > progress.safe {
       acknowledge(name, stored, session: nil, now, wall)
@@ -86,12 +86,8 @@ extension FoundationPeer {
   }
 
   mutating func noteAppended(_ site: SiteName, _ now: Uptime) throws(LedgerFault) {
-    let from = directed[site]?.end ?? 0
-    // Where this worker does not know how far the site is, the next heartbeat tells.
-    var isKnown = from > 0
-    if !isKnown { isKnown = try ledger.directed(to: site, from: 0, limit: 2).count == 1 }
-    guard isKnown else { return }
-    try deliver(to: site, from: from, now)
+    // What the site last said, to whichever worker. One that is away hears it when it comes back.
+    try deliver(to: site, from: try ledger.directedNext(of: site), now)
   }
 
   /// Sends what the site has not installed, a window at a time; its next heartbeat asks for more.

@@ -77,6 +77,10 @@ extension FoundationPeer {
       let request = try read(signed, ArtefactRequest.init(payload:))
       guard isOwn(signed, request.site) else { return foreign(signed, "a request of \(request.site)") }
       try store { peer throws(LedgerFault) in try peer.serve(request, now) }
+    case (.request, ConsistencyRequest.type):
+      let request = try read(signed, ConsistencyRequest.init(payload:))
+      guard isOwn(signed, request.site) else { return foreign(signed, "a request of \(request.site)") }
+      try store { peer throws(LedgerFault) in try peer.answer(request, signed) }
     case (.upload(_, let digest), ArtefactChunk.type):
       let chunk = try read(signed, ArtefactChunk.init(payload:))
       guard isOwn(signed, chunk.site), chunk.digest == digest else {

@@ -55,8 +55,15 @@ public protocol SyncLedger: AnyObject {
     to site: SiteName, kind: LogKind, body: [UInt8], at: Instant
   ) throws(LedgerFault) -> UInt64
   func directed(to site: SiteName, from: UInt64, limit: Int) throws(LedgerFault) -> [DirectedEntry]
+  /// The first entry that the site has not said to have installed.
+  func directedNext(of site: SiteName) throws(LedgerFault) -> UInt64
   /// The site has installed everything below `next`.
   func noteDirected(to site: SiteName, next: UInt64) throws(LedgerFault)
+
+  /// The root of the foundation's own log at one size; nil beyond its end.
+  func foundationRoot(at size: UInt64) throws(LedgerFault) -> Digest?
+  /// That the log of the one size begins with the other; nil beyond its end.
+  func foundationProof(_ sizes: LogSpan) throws(LedgerFault) -> [Digest]?
 }
 
 extension SyncLedger {

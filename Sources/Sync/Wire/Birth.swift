@@ -16,12 +16,6 @@
 public import Provenance
 public import TwinCore
 
-/// What a site says of its clock.
-public enum ClockState: UInt8, Sendable, CaseIterable {
-  case trusted = 0
-  case untrusted = 1
-}
-
 /// What the owner of a site's peer knows and the peer does not.
 public struct SiteStatus: Equatable, Sendable {
   /// Names this start of the machine.
@@ -29,23 +23,24 @@ public struct SiteStatus: Equatable, Sendable {
   /// Of the program that runs.
   public var software: Digest
   public var versions: MetadataVersions
-  public var clock: ClockState
+  public var isClockTrusted: Bool
   /// The rung of the ladder of modes, as the site numbers them.
   public var mode: UInt8
   public var previousEpoch: LogEpoch?
-  /// The newest checkpoint of the foundation's own log that the site has verified.
+  /// The newest checkpoint of the foundation's own log that the site has verified: the text of `Checkpoint`, unsigned.
   public var foundationCheckpoint: String?
   public var capabilities: [String]
   public var keyEpoch: UInt32
 
   public init(
-    boot: [UInt8], software: Digest, versions: MetadataVersions = MetadataVersions(), clock: ClockState = .untrusted,
+    boot: [UInt8], software: Digest, versions: MetadataVersions = MetadataVersions(), isClockTrusted: Bool = false,
     mode: UInt8 = 0, previousEpoch: LogEpoch? = nil, foundationCheckpoint: String? = nil, capabilities: [String] = [],
     keyEpoch: UInt32 = 0
   ) {
     precondition(boot.count == LogEntry.bootBytes, "a boot has 16 bytes")
     precondition(capabilities.count <= SyncLimits.capabilitiesMax, "\(capabilities.count) capabilities")
-    (self.boot, self.software, self.versions, self.clock, self.mode) = (boot, software, versions, clock, mode)
+    (self.boot, self.software, self.versions) = (boot, software, versions)
+    (self.isClockTrusted, self.mode) = (isClockTrusted, mode)
     (self.previousEpoch, self.foundationCheckpoint) = (previousEpoch, foundationCheckpoint)
     (self.capabilities, self.keyEpoch) = (capabilities, keyEpoch)
   }
@@ -117,7 +112,7 @@ extension Birth {
         6,
         .array([versions.root, versions.timestamp, versions.snapshot, versions.revocations].map { .unsigned($0) })
       ),
-      (7, .number(status.clock.rawValue)), (8, .array(streams.map(\.item))), (9, .unsigned(directedNext)),
+      (7, .clock(isTrusted: status.isClockTrusted)), (8, .array(streams.map(\.item))), (9, .unsigned(directedNext)),
       (10, .number(intervalMs)), (11, .integer(wallMs)), (12, status.previousEpoch.map { .bytes($0.bytes) }),
       (13, challenge.map { .bytes($0) }), (14, status.foundationCheckpoint.map { .text($0) }),
       (15, status.capabilities.isEmpty ? nil : .array(status.capabilities.map { .text($0) })),
@@ -148,7 +143,7 @@ extension SiteStatus {
     guard numbers.count == 4 else { throw .wire("birth.6", "\(numbers.count) versions, wanted 4") }
     versions = MetadataVersions(
       root: numbers[0], timestamp: numbers[1], snapshot: numbers[2], revocations: numbers[3])
-    clock = try ClockState(wire: try fields.number(7), "birth.7")
+    isClockTrusted = try fields.clock(7)
     mode = 0
     previousEpoch = try fields.bytesIfPresent(12, count: LogEpoch.bytesCount).flatMap(LogEpoch.init(bytes:))
     foundationCheckpoint = try fields.textIfPresent(14, max: SyncLimits.receiptBytesMax)
@@ -157,13 +152,6 @@ extension SiteStatus {
       capabilities.append(try item.asText(max: 64, "birth.15"))
     }
     keyEpoch = try fields.number(16)
-  }
-}
-
-extension ClockState {
-  init(wire value: UInt8, _ place: String) throws(ProvenanceFault) {
-    guard let state = ClockState(rawValue: value) else { throw .wire(place, "\(value) is no state of a clock") }
-    self = state
   }
 }
 

@@ -5,8 +5,7 @@
 //
 //     order 1  rebirth     6
 //     order 2  new epoch   4, 5
-//     order 3  rekey
-//     order 4  limits      7, 8, either or both
+//     order 3  limits      7, 8, either or both
 //
 // Directed entry, foundation to site on `log`:
 //
@@ -23,8 +22,6 @@ public struct Command: WireMessage {
     case rebirth(challenge: [UInt8])
     /// The foundation holds more of `epoch` than the site that started as `boot`: close it and open another.
     case newEpoch(closing: LogEpoch, boot: [UInt8])
-    /// Make new keys and log them under the old ones.
-    case rekey
     case limits(intervalMs: UInt32?, bulkBytesPerSecond: UInt32?)
   }
 
@@ -38,13 +35,12 @@ public struct Command: WireMessage {
   }
 
   public var payload: [UInt8] {
-    var (code, epoch, boot, challenge) = (3 as UInt64, nil as CBORItem?, nil as CBORItem?, nil as CBORItem?)
+    var (code, epoch, boot, challenge) = (1 as UInt64, nil as CBORItem?, nil as CBORItem?, nil as CBORItem?)
     var (interval, rate) = (nil as CBORItem?, nil as CBORItem?)
     switch order {
     case .rebirth(let bytes): (code, challenge) = (1, .bytes(bytes))
     case .newEpoch(let closing, let start): (code, epoch, boot) = (2, .bytes(closing.bytes), .bytes(start))
-    case .rekey: break
-    case .limits(let ms, let bytes): (code, interval, rate) = (4, ms.map { .number($0) }, bytes.map { .number($0) })
+    case .limits(let ms, let bytes): (code, interval, rate) = (3, ms.map { .number($0) }, bytes.map { .number($0) })
     }
     return CBORItem.map(
       (0, .text(site.description)), (1, .unsigned(code)), (2, .unsigned(term)), (3, .integer(at)), (4, epoch),
@@ -60,8 +56,7 @@ public struct Command: WireMessage {
     switch code {
     case 1: order = .rebirth(challenge: try fields.bytes(6, max: Birth.challengeBytesMax))
     case 2: order = .newEpoch(closing: try fields.epoch(4), boot: try fields.bytes(5, count: LogEntry.bootBytes))
-    case 3: order = .rekey
-    case 4: order = try Self.limits(&fields)
+    case 3: order = try Self.limits(&fields)
     default: throw .wire("command.1", "\(code) is no order")
     }
     try fields.finish()
@@ -77,7 +72,7 @@ public struct Command: WireMessage {
   }
 }
 
-/// One entry of the foundation's log for one site: an intent, a rollout, an order to fetch.
+/// One entry of the foundation's log for one site: an intent, a rollout, an order to fetch or to make new keys.
 public struct DirectedEntry: WireMessage {
   public static let type = WireType.name("directed.v1")
 

@@ -1,7 +1,11 @@
 // Heartbeat, site to foundation on `hb`:
 //
 //     {0: site text, 1: epoch bytes(16), 2: session, 3: serial, 4: boot bytes(16), 5: [[next, sent, acked, safe], …]
-//      for the streams in their order, 6: mode, 7: clock state, 8: directed next, 9: interval ms, 10: wall ms}
+//      for the streams in their order, 6: mode, 7: clock state, 8: directed next, 9: interval ms, 10: wall ms,
+//      11?: [note text, …]}
+//
+// 11: checkpoints of the site's own logs as the site signed them (see Checkpoint.swift), one a stream at most, where
+// there is something new: what the foundation cosigns.
 //
 // Death hint, the will of the connection on `death`, signed before it opens:
 //
@@ -36,19 +40,21 @@ public struct Heartbeat: WireMessage {
   /// By stream, all of them.
   public let progress: [Progress]
   public let mode: UInt8
-  public let clock: ClockState
+  public let isClockTrusted: Bool
   public let directedNext: UInt64
   public let intervalMs: UInt32
   public let wallMs: Int64
+  public let heads: [String]
 
   public init(
-    site: SiteName, mark: SitePresence.Mark, boot: [UInt8], progress: [Progress], mode: UInt8, clock: ClockState,
-    directedNext: UInt64, intervalMs: UInt32, wallMs: Int64
+    site: SiteName, mark: SitePresence.Mark, boot: [UInt8], progress: [Progress], mode: UInt8, isClockTrusted: Bool,
+    directedNext: UInt64, intervalMs: UInt32, wallMs: Int64, heads: [String] = []
   ) {
+    precondition(heads.count <= LogStream.allCases.count, "\(heads.count) heads")
     precondition(progress.count == LogStream.allCases.count, "progress of \(progress.count) streams")
     (self.site, self.mark, self.boot, self.progress) = (site, mark, boot, progress)
-    (self.mode, self.clock, self.directedNext) = (mode, clock, directedNext)
-    (self.intervalMs, self.wallMs) = (intervalMs, wallMs)
+    (self.mode, self.isClockTrusted, self.directedNext) = (mode, isClockTrusted, directedNext)
+    (self.intervalMs, self.wallMs, self.heads) = (intervalMs, wallMs, heads)
   }
 
   public var payload: [UInt8] {
@@ -58,7 +64,8 @@ public struct Heartbeat: WireMessage {
     return CBORItem.map(
       (0, .text(site.description)), (1, .bytes(mark.epoch.bytes)), (2, .unsigned(mark.session)),
       (3, .unsigned(mark.serial)), (4, .bytes(boot)), (5, .array(rows)), (6, .number(mode)),
-      (7, .number(clock.rawValue)), (8, .unsigned(directedNext)), (9, .number(intervalMs)), (10, .integer(wallMs))
+      (7, .clock(isTrusted: isClockTrusted)), (8, .unsigned(directedNext)), (9, .number(intervalMs)),
+      (10, .integer(wallMs)), (11, heads.isEmpty ? nil : .array(heads.map { .text($0) }))
     ).encoded
   }
 
@@ -75,10 +82,15 @@ public struct Heartbeat: WireMessage {
     }
     self.progress = progress
     mode = try fields.number(6)
-    clock = try ClockState(wire: try fields.number(7), "heartbeat.7")
+    isClockTrusted = try fields.clock(7)
     directedNext = try fields.unsigned(8)
     intervalMs = try Self.interval(try fields.number(9))
     wallMs = try fields.integer(10)
+    var heads: [String] = []
+    for item in try fields.arrayIfPresent(11, max: LogStream.allCases.count) ?? [] {
+      heads.append(try item.asText(max: SyncLimits.receiptBytesMax, "heartbeat.11"))
+    }
+    self.heads = heads
   }
 
   static func interval(_ value: UInt32) throws(ProvenanceFault) -> UInt32 {

@@ -17,6 +17,9 @@ public protocol WireMessage: Equatable, Sendable {
 /// Signs what a peer sends: the bytes of an envelope. Bound to one secret key by whoever owns it.
 public typealias Seal = (_ type: String, _ payload: [UInt8]) -> [UInt8]
 
+/// Signs a checkpoint of a site's own log: the whole note.
+public typealias HeadSeal = (Checkpoint) -> String
+
 extension WireMessage {
   func sealed(by seal: Seal) -> [UInt8] { seal(Self.type, payload) }
 }
@@ -34,6 +37,9 @@ extension ProvenanceFault {
 }
 
 extension CBORItem {
+  /// What a site says of its clock: 0 trusted, 1 not.
+  static func clock(isTrusted: Bool) -> CBORItem { .unsigned(isTrusted ? 0 : 1) }
+
   static func number(_ value: some FixedWidthInteger) -> CBORItem { .unsigned(UInt64(value)) }
 }
 
@@ -42,6 +48,12 @@ extension CBORFields {
     let text = try text(key, max: SiteName.tenantBytesMax + SiteName.siteBytesMax + 1)
     guard let name = SiteName(text) else { throw .wire("\(self.name).\(key)", "\(text.debugDescription) is no site") }
     return name
+  }
+
+  mutating func clock(_ key: UInt64) throws(ProvenanceFault) -> Bool {
+    let value = try unsigned(key)
+    guard value <= 1 else { throw .wire("\(name).\(key)", "\(value) is no state of a clock") }
+    return value == 0
   }
 
   mutating func epoch(_ key: UInt64) throws(ProvenanceFault) -> LogEpoch {

@@ -79,7 +79,7 @@ public struct ArtefactOrigin: Equatable, Sendable {
 }
 
 /// What an artefact is, how it is checked chunk by chunk, and where it came from.
-public struct ArtefactManifest: Equatable, Sendable {
+public struct ReleaseManifest: Equatable, Sendable {
   public static let type = "application/vnd.twind.artefact.v1+cbor"
   public static let bytesMax = 256 << 10
   public static let chunkBytes = 65_536
@@ -186,7 +186,7 @@ public struct ArtefactManifest: Equatable, Sendable {
   }
 }
 
-extension ArtefactManifest {
+extension ReleaseManifest {
   public var payload: [UInt8] {
     let windows = origin.trainedOn.map { window in
       CBORItem.map(
