@@ -29,7 +29,7 @@ struct BrokerFiles {
     keyfile \(folder)/broker.key
     crlfile \(folder)/crl.pem
 
-    # For gateways that have no certificate yet.
+    # For gateways that have no certificate yet, or one that ends.
     listener \(settings.enrolmentPort)
     max_connections 64
     tls_version tlsv1.3

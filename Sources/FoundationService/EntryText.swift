@@ -14,6 +14,7 @@ enum EntryText {
     case .audit: "event"
     case .ladder: "trust"
     case .packInstalled: "pack"
+    case .keysOrdered: "new keys ordered"
     case .featureSegment: "features"
     default: "kind \(kind.rawValue)"
     }
@@ -35,6 +36,11 @@ enum EntryText {
   }
 
   static func leaf(_ leaf: FoundationLeaf) -> String {
+    if leaf.kind == .siteCheckpoint,
+      let checkpoint = try? Checkpoint(body: SignedNote(parse: leaf.bytes).text)
+    {
+      return "\(checkpoint.size) entries of \(checkpoint.origin)"
+    }
     if leaf.kind == .enrolment { return "enrolled \(leaf.site?.description ?? "")" }
     guard let map = fields(leaf.bytes), let what = map.text(0) else { return "\(leaf.bytes.count) bytes" }
     let detail = map.text(3).flatMap { $0.isEmpty ? nil : " (\($0))" } ?? ""

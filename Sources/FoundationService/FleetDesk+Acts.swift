@@ -41,19 +41,28 @@ extension FleetDesk {
       }
       documents[name] = try Self.bytes(document.content, document.path)
     }
+    do {
+      try checkpoint()
+      metadata.head = try newestHead()
+    } catch let fault as any Fault {
+      throw APIProblem(foundation: FoundationFault(fault))
+    } catch {
+      throw .invalid("the foundation's log cannot be signed", cause: "\(error)", next: "try again")
+    }
     do throws(FoundationFault) {
       try metadata.publish(documents, packOf: site, version: UInt64(seal.version), at: clock.instant)
     } catch {
       throw APIProblem(foundation: error)
     }
     let tree = ArtefactTree(archive)
-    let manifest = Sync.ArtefactManifest(
+    let manifest = ArtefactManifest(
       digest: Sodium.blake2b256(archive), size: UInt64(archive.count), root: tree.root,
       kind: LogKind.packOffered.rawValue)
     let offer = PackOffer(
       manifest: manifest, version: UInt64(seal.version), envelopesVersion: UInt64(seal.envelopesVersion))
     let sequence = try keep(archive, manifest, tree, for: site, offer)
     try leaf(.rollout, site, "published", actor, request.reason, detail: "pack \(seal.version), \(manifest.digest.hex)")
+    try logMetadata()
     tellMetadata()
     tellWorkers(.directed(site))
     return API.Published(
@@ -62,7 +71,7 @@ extension FleetDesk {
   }
 
   private func keep(
-    _ archive: [UInt8], _ manifest: Sync.ArtefactManifest, _ tree: ArtefactTree, for site: SiteName, _ offer: PackOffer
+    _ archive: [UInt8], _ manifest: ArtefactManifest, _ tree: ArtefactTree, for site: SiteName, _ offer: PackOffer
   ) throws(APIProblem) -> UInt64 {
     do {
       try ledger.admit(manifest, with: site)
@@ -100,24 +109,28 @@ extension FleetDesk {
     return try self.site(name)
   }
 
-  /// Orders new keys; the site logs them under its old ones.
+  /// Orders new keys; the site logs them under its old ones. The order waits for a site that is away.
   func rekey(_ name: String, _ request: API.FleetActRequest, by actor: String) throws(APIProblem) -> API.FleetSite {
-    let line = try site(name)
     let site = try known(name)
-    let command = Command(site: site, order: .rekey, term: ledger.term, at: clock.instant.milliseconds)
-    let key: Ed25519.SecretKey
-    do throws(FoundationFault) { key = try folder.key(.ingest) } catch { throw APIProblem(foundation: error) }
+    do throws(LedgerFault) {
+      guard let key = try ledger.site(site)?.keys.first else {
+        throw LedgerFault(.siteUnknown, "no site \(site) is enrolled", remedy: "twinctl fleet sites")
+      }
+      _ = try ledger.appendDirected(
+        to: site, kind: .keysOrdered, body: KeyOrder(keyEpoch: key.keyEpoch).body, at: clock.instant)
+    } catch {
+      throw APIProblem(ledger: error)
+    }
     try leaf(.operation, site, "new keys ordered", actor, request.reason)
-    tellWorkers(
-      .publish(
-        .command(site), SignedEnvelope.seal(type: Command.type, payload: command.payload, by: key), isRetained: false))
-    return line
+    tellWorkers(.directed(site))
+    return try self.site(name)
   }
 
   /// A site has one line of keys: revoking one revokes the site, until it is enrolled anew.
   func revokeKey(_ id: String, _ request: API.FleetActRequest, by actor: String) throws(APIProblem) -> API.FleetKey {
-    let all = try keys(owner: nil)
-    guard let key = all.first(where: { $0.id == id }) else {
+    let named = SiteName(id)
+    let all = try keys(owner: named?.description)
+    guard let key = all.first(where: { $0.id == id || $0.owner == named?.description }) else {
       throw .notFound("key", id, known: all.map(\.id), list: "twinctl fleet keys")
     }
     guard let site = SiteName(key.owner) else {
@@ -125,10 +138,11 @@ extension FleetDesk {
         "\(id) is a \(key.owner) key of the fleet", cause: "only the root's keys can replace it",
         next: "rotate the root: docs/runbooks/keys.md")
     }
-    let bytes = leafBytes("revoked", actor, request.reason, detail: id)
+    let bytes = leafBytes("revoked", actor, request.reason, detail: key.id)
     _ = try asking { () throws(LedgerError) in
       try ledger.revoke(site, reason: request.reason, leaf: FoundationLeaf(.revocation, site: site, bytes: bytes))
     }
+    bringBrokerList()
     var revoked = key
     revoked.state = "revoked"
     return revoked
@@ -185,7 +199,7 @@ extension FleetDesk {
     ] { text += "twind_fleet_sites{state=\"\(state)\"} \(count)\n" }
     text += "# TYPE twind_fleet_term gauge\ntwind_fleet_term \(fleet.term)\n"
     text += "# TYPE twind_fleet_problems gauge\ntwind_fleet_problems \(fleet.problems.count)\n"
-    return text
+    return text + certificateMetrics
   }
 
   func answer(_ file: API.EnrolmentFile, by actor: String) throws(APIProblem) -> API.EnrolmentFile {

@@ -65,6 +65,23 @@ extension FleetDesk {
         forS: Double(clock.instant.nanoseconds(since: alarm.since)) / 1e9, effect: "the site runs on by itself",
         next: "twinctl fleet sites \(alarm.site)")
     }
+    problems += certificateProblems
+    for (site, split) in splits.sorted(by: { $0.key < $1.key }) {
+      problems.append(
+        API.Problem(
+          id: "fleet.\(site).split", code: "fleet.log_split", severity: "alarm",
+          title: "\(site) saw another log of this foundation", cause: split.message, since: Timestamp(split.at),
+          forS: Double(clock.instant.nanoseconds(since: split.at)) / 1e9,
+          effect: "sites that saw it take in no pack, envelope or metadata; they run on",
+          next: "docs/runbooks/fleet.md, The foundation's log went back"))
+    }
+    if let fault = metadataFault {
+      problems.append(
+        API.Problem(
+          id: "fleet.metadata", code: fault.code, severity: "alarm", title: "nothing new can be published",
+          cause: fault.message, since: Timestamp(clock.instant), forS: 0,
+          effect: "sites become stale when what they have ends", next: fault.remedy))
+    }
     if isLeaseLost {
       problems.insert(
         API.Problem(

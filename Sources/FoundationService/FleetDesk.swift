@@ -40,10 +40,15 @@ actor FleetDesk {
   let logger: Logger
   let startedAt: Instant
   var metadata: MetadataDesk
-  private let devices: DeviceDesk
+  let devices: DeviceDesk
+  var book: CertificateBook
   private(set) var brokers: [Int: BrokerWord] = [:]
   private(set) var complaints: [SiteName: Complaint] = [:]
   private(set) var isLeaseLost = false
+  /// Sites that were shown another log of this foundation than its own.
+  private(set) var splits: [SiteName: Complaint] = [:]
+  /// Why nothing new can be published.
+  var metadataFault: FoundationFault?
   /// Set once the workers exist.
   var tellWorkers: @Sendable (WorkerInput) -> Void = { _ in }
 
@@ -55,8 +60,11 @@ actor FleetDesk {
   ) throws(FoundationFault) {
     (self.settings, self.folder, self.ledger, self.clock, self.logger) = (settings, folder, ledger, clock, logger)
     startedAt = clock.instant
-    metadata = try MetadataDesk(folder: folder, at: clock.instant)
+    metadata = try MetadataDesk(folder: folder, at: clock.instant) { (try? ledger.foundationProof($0)) ?? nil }
     devices = try DeviceDesk(folder: folder)
+    book = CertificateBook(
+      gate: RenewalGate(challengeKey: try folder.challengeKey()), list: BrokerList(folder: folder, devices: devices)
+    )
   }
 
   deinit { executor.stop() }
@@ -73,17 +81,15 @@ actor FleetDesk {
   func noteLeaseLost() { isLeaseLost = true }
 
   /// An operator has looked at it.
-  func forgive(_ site: SiteName) { complaints[site] = nil }
+  func forgive(_ site: SiteName) { (complaints[site], splits[site]) = (nil, nil) }
 
   func note(_ notice: FoundationNotice) {
     let text = "\(notice.site?.description ?? "-") \(notice.stream?.name ?? "") \(notice.message)"
-    switch notice.kind {
-    case .online, .epochOpened, .epochClosed, .deathHint, .late, .offline, .artefactComplete:
-      logger.info("\(notice.kind.rawValue)", metadata: ["what": "\(text)"])
-    default: logger.warning("\(notice.kind.rawValue)", metadata: ["what": "\(text)"])
-    }
+    logger.log(level: notice.isRoutine ? .info : .warning, "\(notice.kind.rawValue)", metadata: ["what": "\(text)"])
     guard let site = notice.site else { return }
     switch notice.kind {
+    case .split where splits.count < Self.complaintsMax || splits[site] != nil:
+      splits[site] = Complaint(kind: .split, message: notice.message, at: clock.instant, count: 1)
     case .forged, .foreign, .malformed, .equivocation, .fork, .refused, .flood, .restored, .gap, .held:
       guard complaints[site] != nil || complaints.count < Self.complaintsMax else { return }
       let count = (complaints[site]?.count ?? 0) + 1
@@ -96,6 +102,7 @@ actor FleetDesk {
 
   /// The answer to a request, or nil with a word in the log: whoever asks without right is not answered.
   func enrol(_ request: [UInt8], token name: String) -> [UInt8]? {
+    if RenewalRequest.isExchange(name) { return renew(request, exchange: name) }
     do throws(FoundationFault) {
       return try admit(request, token: name)
     } catch {
@@ -113,11 +120,12 @@ actor FleetDesk {
       throw FoundationFault(
         "token_unknown", "there is no open token \(name)", remedy: "make a new one: twinctl fleet enrol new")
     }
-    let (request, reply) = try judge(bytes, token: name, secret: record.grant.key)
+    let (request, reply, certificate) = try judge(bytes, token: name, secret: record.grant.key)
     let key = SiteKey(keyEpoch: 1, signing: request.signing, sealing: request.sealing)
     let enrolment = SiteEnrolment(
       site: request.site, key: key, epoch: request.epoch, evidence: bytes,
-      leaf: FoundationLeaf(.enrolment, site: request.site, bytes: bytes))
+      leaf: FoundationLeaf(.enrolment, site: request.site, bytes: bytes),
+      certificate: certificate.leaf(for: request.site, "enrolment", at: clock.instant))
     _ = try recording { () throws(LedgerError) in try ledger.enrol(enrolment, token: name) }
     let sealed = reply.sealed(secret: record.grant.key)
     answered[name] = (bytes, sealed)
@@ -128,20 +136,21 @@ actor FleetDesk {
 
   private func judge(
     _ bytes: [UInt8], token name: String, secret: [UInt8]
-  ) throws(FoundationFault) -> (EnrolmentRequest, EnrolmentReply) {
+  ) throws(FoundationFault) -> (EnrolmentRequest, EnrolmentReply, IssuedCertificate) {
     do throws(ProvenanceFault) {
       let request = try EnrolmentRequest(bytes, secret: secret)
       guard EnrolmentToken.name(of: request.tokenID) == name else {
         throw ProvenanceFault(
           .codeWrong, path: "enrolment", "the request names another token", remedy: "use one token on both ends")
       }
+      let certificate = try devices.certify(request.certificateRequest, request.site, at: clock.instant)
       let reply = EnrolmentReply(
         nonce: request.nonce, site: request.site, foundation: settings.name,
-        certificate: try devices.certify(request.certificateRequest, request.site, at: clock.instant),
+        certificate: certificate.text,
         authority: devices.rootText, host: settings.sitesHost ?? settings.host,
         port: settings.sitesPort ?? settings.port, at: clock.instant.milliseconds,
-        roots: metadata.roots, ingest: metadata.store.root.keys(.ingest))
-      return (request, reply)
+        roots: metadata.roots, ingest: metadata.store.root.keys(.ingest), enrolmentPort: settings.enrolmentPort)
+      return (request, reply, certificate)
     } catch {
       throw FoundationFault(error)
     }
@@ -181,29 +190,6 @@ actor FleetDesk {
 
   func tellMetadata() {
     for (topic, bytes) in retained { tellWorkers(.publish(topic, bytes, isRetained: true)) }
-  }
-
-  /// Once an hour: what must stay fresh, and the lease.
-  func refresh() {
-    do throws(FoundationFault) {
-      if try metadata.refresh(at: clock.instant) { tellMetadata() }
-    } catch {
-      logger.error("metadata", metadata: ["cause": "\(error.message)", "next": "\(error.remedy)"])
-    }
-  }
-
-  /// Signs the foundation's own log as it stands, where it has grown.
-  func checkpoint() {
-    do {
-      let frontier = try ledger.foundationHead()
-      guard frontier.size > 0, try ledger.foundationCheckpoint()?.size ?? 0 < frontier.size else { return }
-      let checkpoint = Checkpoint(
-        origin: "twind/\(settings.fleet)/foundation", size: frontier.size, root: frontier.root)
-      let note = checkpoint.signed(name: checkpoint.origin, by: try folder.key(.ingest))
-      try ledger.keepFoundationCheckpoint(size: frontier.size, root: frontier.root, note: note)
-    } catch {
-      logger.error("checkpoint", metadata: ["cause": "\(error)"])
-    }
   }
 
   func renewLease() {

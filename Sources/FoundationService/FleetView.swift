@@ -42,6 +42,12 @@ struct FleetView: FleetSource {
   }
 
   func bundle(site: String) async throws(APIProblem) -> [UInt8] { try await desk.bundle(of: site) }
+  func log(from: UInt64) async throws(APIProblem) -> API.FleetLog { try await desk.log(from: from) }
+
+  func cosign(_ request: API.FleetCosignature, by peer: Peer) async throws(APIProblem) -> API.FleetLog {
+    try await desk.cosign(request)
+  }
+
   func metadata() async throws(APIProblem) -> API.FleetMetadata { await desk.publishedMetadata }
 
   func publish(_ request: API.PublishRequest, by peer: Peer) async throws(APIProblem) -> API.Published {

@@ -21,15 +21,36 @@ public final class FoundationDaemon: Service {
   static let refreshNanoseconds: Int64 = 60_000_000_000
   /// A foundation that died held its lease no longer than this.
   static let leaseWaitNanoseconds: Int64 = 60_000_000_000
+  /// How long a lost lease may go unnoticed by those who only end because of it.
+  static let watchNanoseconds: Int64 = 1_000_000_000
+
+  static var leaseLost: FoundationFault {
+    FoundationFault(
+      "lease_lost", "another foundation has taken the lease",
+      remedy: "nothing, where that was meant: started again, this one waits for the lease")
+  }
 
   /// Opens the ledger, takes its lease and reads the keys. Waits for the lease of a foundation that has just died.
+  /// `count` workers run here, the first ones; nil for all.
   public static func open(
-    _ settings: FoundationSettings, clock: any SiteClock, log: Logger
+    _ settings: FoundationSettings, workers count: Int? = nil, clock: any SiteClock, log: Logger
   ) async throws(FoundationFault) -> FoundationDaemon {
     guard Sodium.ready else {
       throw FoundationFault("sodium", "libsodium cannot start", remedy: "reinstall package libsodium23")
     }
+    guard (1...settings.workers).contains(count ?? 1) else {
+      throw FoundationFault(
+        "no_such_worker", "workers 1 to \(count ?? 1), wanted at most \(settings.workers)",
+        remedy: "raise workers in the configuration and run twind-foundation init again")
+    }
     let ledger = try Self.ledger(settings, clock, log)
+    try await takeLease(ledger, settings, clock, log)
+    return try FoundationDaemon(settings, workers: count ?? settings.workers, ledger: ledger, clock: clock, log: log)
+  }
+
+  static func takeLease(
+    _ ledger: Ledger, _ settings: FoundationSettings, _ clock: any SiteClock, _ log: Logger
+  ) async throws(FoundationFault) {
     let until = clock.uptime.advanced(byNanoseconds: leaseWaitNanoseconds)
     while true {
       do throws(LedgerError) {
@@ -44,11 +65,10 @@ public final class FoundationDaemon: Service {
         }
       }
     }
-    return try FoundationDaemon(settings, ledger: ledger, clock: clock, log: log)
   }
 
   private init(
-    _ settings: FoundationSettings, ledger: Ledger, clock: any SiteClock, log: Logger
+    _ settings: FoundationSettings, workers count: Int, ledger: Ledger, clock: any SiteClock, log: Logger
   ) throws(FoundationFault) {
     (self.settings, self.clock, self.log) = (settings, clock, log)
     let folder = FoundationFolder(path: settings.state)
@@ -57,7 +77,7 @@ public final class FoundationDaemon: Service {
     let seal = try IngestSeal(folder, name: settings.name)
     let challengeKey = try folder.challengeKey()
     var workers: [IngestWorker] = []
-    for number in 1...settings.workers {
+    for number in 1...count {
       // Workers on one file share its one connection; on a server each has its own.
       var own = ledger
       if settings.postgresql != nil, number > 1 {
@@ -84,7 +104,7 @@ public final class FoundationDaemon: Service {
     return limits
   }
 
-  private static func ledger(
+  static func ledger(
     _ settings: FoundationSettings, _ clock: any SiteClock, _ log: Logger
   ) throws(FoundationFault) -> Ledger {
     do throws(LedgerError) {
@@ -103,42 +123,50 @@ public final class FoundationDaemon: Service {
       // Only one worker speaks for all; the others see what they need in the ledger.
       workers.first?.mailbox.yield(input)
     }
-    let problem = await withTaskGroup(of: APIProblem?.self, returning: APIProblem?.self) { group in
+    let fault = await withTaskGroup(of: FoundationFault?.self, returning: FoundationFault?.self) { group in
       group.addTask {
-        do throws(APIProblem) { try await self.server.run() } catch { return error }
+        do throws(APIProblem) { try await self.server.run() } catch { return FoundationFault(error) }
         return nil
       }
       group.addTask {
         await withTaskGroup { ingest in
           for worker in workers { ingest.addTask { await worker.run() } }
-          ingest.addTask { await self.keep() }
           try? await gracefulShutdown()
           ingest.cancelAll()
         }
         return nil
       }
+      group.addTask { await self.keep() }
       let first = await group.next() ?? nil
       group.cancelAll()
       return first
     }
     log.info("foundation stopped", metadata: ["name": "\(settings.name)"])
-    if let problem { throw FoundationFault(problem) }
+    if let fault { throw fault }
   }
 
-  private func keep() async {
+  /// Prolongs the lease and keeps the metadata fresh; gives a fault when the lease is another's.
+  private func keep() async -> FoundationFault? {
     await desk.refresh()
+    await desk.keepCertificates()
     log.info("foundation starts", metadata: ["name": "\(settings.name)", "fleet": "\(settings.fleet)"])
+    var nextLease = clock.uptime.advanced(byNanoseconds: Self.leaseNanoseconds)
     var nextRefresh = clock.uptime.advanced(byNanoseconds: Self.refreshNanoseconds)
     while !Task.isCancelled {
-      await clock.sleep(until: clock.uptime.advanced(byNanoseconds: Self.leaseNanoseconds))
-      guard !Task.isCancelled else { return }
-      await desk.renewLease()
+      await clock.sleep(until: clock.uptime.advanced(byNanoseconds: Self.watchNanoseconds))
+      guard !Task.isCancelled else { return nil }
+      if await desk.isLeaseLost { return Self.leaseLost }
+      if clock.uptime >= nextLease {
+        nextLease = clock.uptime.advanced(byNanoseconds: Self.leaseNanoseconds)
+        await desk.renewLease()
+      }
       if clock.uptime >= nextRefresh {
         nextRefresh = clock.uptime.advanced(byNanoseconds: Self.refreshNanoseconds)
         await desk.refresh()
-        await desk.checkpoint()
+        await desk.keepCertificates()
       }
     }
+    return nil
   }
 }
 
@@ -156,9 +184,8 @@ final class IngestSeal: Sendable {
     SignedEnvelope.seal(type: type, payload: payload, by: key)
   }
 
-  /// The checkpoint as a note of the foundation's, with its cosignature at that time.
-  func cosign(_ checkpoint: Checkpoint, at seconds: UInt64) -> String? {
-    let note = checkpoint.signed(name: name, by: key)
+  /// A site's note with the foundation's cosignature at that time.
+  func cosign(_ note: String, at seconds: UInt64) -> String? {
     guard let line = try? Checkpoint.cosign(note, name: name, by: key, at: seconds) else { return nil }
     return note + line
   }

@@ -10,7 +10,7 @@ import X509
 ///
 ///     keys/        the online keys: ingest, snapshot, timestamp, rollout; and the roots, `N.root`
 ///     metadata/    envelopes as they were last published
-///     authority/   root.crt; device.crt and device.key, which sign sites' certificates; revoked
+///     authority/   root.crt, root.crl; device.crt and device.key, which sign sites' certificates
 ///     tls/         w-N.crt, w-N.key: the workers' own
 ///     broker/      what the broker needs, to be copied to it
 ///     challenge    32 secret bytes that all workers share

@@ -19,6 +19,7 @@ public struct FoundationInit {
   static let authorityYears: Int64 = 10
   static let serverYears: Int64 = 2
   static let rootYears: Int64 = 3
+  static let serverLife = serverYears * yearNanoseconds
   static let yearNanoseconds: Int64 = 365 * 86_400_000_000_000
 
   public init(_ settings: FoundationSettings, operatorKeys: String, brokerNames: [String], now: Instant) {
@@ -95,7 +96,7 @@ public struct FoundationInit {
     ) { () throws(X509Fault) in
       try root.deviceAuthority(named: "\(settings.fleet) devices", validity: validity(Self.authorityYears - 1))
     }
-    if !exists("\(folder.broker)/broker.crt") {
+    if isWanted("\(folder.broker)/broker.crt") {
       let names = brokerNames.map { name in name.address.map { Authority.ServerName.address($0) } ?? .dns(name) }
       try place(folder.broker, "broker") { (key) throws(X509Fault) in
         try root.issueServer(
@@ -104,7 +105,7 @@ public struct FoundationInit {
       }
       made.append("the broker's certificate, for \(brokerNames.joined(separator: ", "))")
     }
-    for number in 1...settings.workers where !exists("\(folder.tls)/w-\(number).crt") {
+    for number in 1...settings.workers where isWanted("\(folder.tls)/w-\(number).crt") {
       let name = FoundationFolder.worker(number, of: settings.name)
       let between = try tls { () throws(X509Fault) in try devices.certificate.pem() }
       try place(folder.tls, "w-\(number)") { (key) throws(X509Fault) in
@@ -117,9 +118,13 @@ public struct FoundationInit {
     let chain = try tls { () throws(X509Fault) in try root.certificate.pem() + devices.certificate.pem() }
     try PrivateFile.write(chain, directory: folder.broker, name: "ca.crt", mode: 0o644)
     if !exists("\(folder.broker)/crl.pem") {
+      // Nobody signs for the root between two ceremonies.
+      let own = try tls { () throws(X509Fault) in
+        try root.revocationList([], number: 1, validity: validity(Self.authorityYears)).pem()
+      }
+      try PrivateFile.write(own, directory: folder.authority, name: BrokerList.rootName, mode: 0o644)
       let lists = try tls { () throws(X509Fault) in
-        try root.revocationList([], number: 1, validity: validity(1)).pem()
-          + devices.revocationList([], number: 1, validity: validity(1)).pem()
+        try own + devices.revocationList([], number: 1, validity: validity(1)).pem()
       }
       try PrivateFile.write(lists, directory: folder.broker, name: "crl.pem", mode: 0o644)
     }
@@ -173,6 +178,12 @@ public struct FoundationInit {
     let cut = path.lastIndex(of: "/") ?? path.startIndex
     try PrivateFile.write(
       bytes, directory: String(path[..<cut]), name: String(path[path.index(after: cut)...]), mode: mode)
+  }
+
+  /// Whether a certificate is not there, or has little left of its life.
+  private func isWanted(_ path: String) -> Bool {
+    guard let pem = SystemFiles.bytes(path, max: 64 << 10) else { return true }
+    return (try? Certificate(pem: pem))?.validity.isEnding(at: now) ?? true
   }
 
   private func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }

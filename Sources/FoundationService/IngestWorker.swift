@@ -10,7 +10,7 @@ import TwinCore
 enum WorkerInput: Sendable {
   case link(MessageEvent)
   case directed(SiteName)
-  case collect(SiteName, Sync.ArtefactManifest)
+  case collect(SiteName, ArtefactManifest)
   case publish(SyncTopic, [UInt8], isRetained: Bool)
   case tick
 }
@@ -28,13 +28,15 @@ actor IngestWorker {
   private nonisolated let inputs: AsyncStream<WorkerInput>
   private let settings: BrokerSettings
   private let clock: any SiteClock
-  private let desk: FleetDesk
+  private let desk: any WorkerDesk
   private let ledger: Ledger
   private let logger: Logger
   private var peer: FoundationPeer
   private var link: BrokerLink?
   private var reconnection: Reconnection
   private var wakeAt: Uptime?
+  /// The lease is another's: there is nothing to connect for.
+  private var isStopped = false
 
   static let mailboxMax = 8192
   static let tickNanoseconds: Int64 = 100_000_000
@@ -42,7 +44,7 @@ actor IngestWorker {
 
   init(
     number: Int, _ settings: BrokerSettings, name: String, seal: IngestSeal, challengeKey: [UInt8], ledger: Ledger,
-    desk: FleetDesk, clock: any SiteClock, logger: Logger
+    desk: any WorkerDesk, clock: any SiteClock, logger: Logger
   ) {
     (self.number, self.settings, self.clock, self.desk, self.logger) = (number, settings, clock, desk, logger)
     self.ledger = ledger
@@ -86,7 +88,7 @@ actor IngestWorker {
     case .collect(let site, let manifest): await act(on: .collect(site, manifest))
     case .publish(let topic, let bytes, let isRetained): send(topic, bytes, isRetained: isRetained)
     case .tick:
-      if reconnection.begin(at: now) != nil { connect() }
+      if !isStopped, reconnection.begin(at: now) != nil { connect() }
       if wakeAt.map({ now >= $0 }) ?? false {
         wakeAt = nil
         await act(on: .tick)
@@ -160,6 +162,7 @@ actor IngestWorker {
       case .stop:
         logger.error("another foundation holds the lease; this worker acknowledges nothing more")
         link?.disconnect()
+        isStopped = true
         await desk.noteLeaseLost()
       }
     }

@@ -12,7 +12,8 @@ import UnixSignals
 struct Foundation: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "twind-foundation", abstract: "The fleet's side of twind: takes in what sites tell, and answers.",
-    subcommands: [RunCommand.self, InitCommand.self, CheckCommand.self], defaultSubcommand: RunCommand.self)
+    subcommands: [RunCommand.self, WorkCommand.self, InitCommand.self, CheckCommand.self],
+    defaultSubcommand: RunCommand.self)
 }
 
 /// Where the foundation's configuration is.
@@ -39,26 +40,73 @@ struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "run", abstract: "Runs until SIGTERM.")
 
   @OptionGroup var options: ConfigurationOption
+  @Option(help: "How many of the workers run here, the first ones, while `work` runs the others; all otherwise.")
+  var workers: Int?
 
   func run() async throws {
     let settings = try options.load()
+    let log = Serving.log(settings)
+    try await Serving.guarded { () async throws(FoundationFault) in
+      let clock = SystemClock(assumed: true)
+      try await Serving.serve(FoundationDaemon.open(settings, workers: workers, clock: clock, log: log), log)
+    }
+  }
+}
+
+struct WorkCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "work", abstract: "Runs some of a foundation's workers alone, here or on another machine.",
+    discussion: """
+      It needs the ledger on PostgreSQL, the configuration, and of the state directory keys/ingest.secret, challenge,
+      authority/root.crt and tls/. The foundation itself runs the first ones: twind-foundation run --workers N.
+      """)
+
+  @OptionGroup var options: ConfigurationOption
+  @Option(help: "The first of them, from 2 on.")
+  var from: Int
+  @Option(help: "The last of them.")
+  var through: Int
+
+  func validate() throws {
+    guard from <= through else { throw ValidationError("--from \(from) is above --through \(through)") }
+  }
+
+  func run() async throws {
+    let settings = try options.load()
+    let log = Serving.log(settings)
+    try await Serving.guarded { () async throws(FoundationFault) in
+      let clock = SystemClock(assumed: true)
+      try await Serving.serve(
+        WorkersDaemon.open(settings, workers: from...through, clock: clock, log: log), log)
+    }
+  }
+}
+
+/// What `run` and `work` have in common.
+enum Serving {
+  static func log(_ settings: FoundationSettings) -> Logger {
     let level = Logger.Level(rawValue: settings.log) ?? .info
     LoggingSystem.bootstrap { label in
       var handler = StreamLogHandler.standardError(label: label)
       handler.logLevel = level
       return handler
     }
-    let log = Logger(label: "twind-foundation")
+    return Logger(label: "twind-foundation")
+  }
+
+  /// Says what went wrong, and ends with 75 where another try later may go well.
+  static func guarded(_ body: () async throws(FoundationFault) -> Void) async throws {
     do throws(FoundationFault) {
-      let daemon = try await FoundationDaemon.open(settings, clock: SystemClock(assumed: true), log: log)
-      try await serve(daemon, log)
+      try await body()
     } catch {
       complain(error)
-      throw ExitCode(error.code == "api.socket_in_use" || error.code == "ledger.lease_held" ? 75 : 78)
+      throw ExitCode(temporary.contains(error.code) ? 75 : 78)
     }
   }
 
-  private func serve(_ daemon: FoundationDaemon, _ log: Logger) async throws(FoundationFault) {
+  private static let temporary: Set = ["api.socket_in_use", "ledger.lease_held", "foundation.lease_lost"]
+
+  static func serve(_ daemon: any Service, _ log: Logger) async throws(FoundationFault) {
     var group = ServiceGroupConfiguration(
       services: [.init(service: daemon, successTerminationBehavior: .gracefullyShutdownGroup)],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: log)
