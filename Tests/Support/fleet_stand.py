@@ -1,7 +1,7 @@
 """A small fleet on this machine: a real mosquitto, a foundation, sites with simulated plants. Everything on loopback, in
 one folder, and whatever is started here is ended here.
 """
-import json, os, pathlib, re, shutil, signal, socket, subprocess, threading, time
+import json, os, pathlib, re, resource, shutil, signal, socket, subprocess, threading, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -29,10 +29,13 @@ def within(seconds, what, condition):
 
 
 class Line:
-    """A TCP line between a site and the broker that can be cut."""
+    """A TCP line between sites and the broker that can be cut, and made slow: `rate` is the bytes a second that one
+    direction of a connection carries, None for all that come.
+    """
 
     def __init__(self, target):
         self.port, self.target, self.is_cut, self.pairs, self.carried = free_port(), target, False, [], 0
+        self.rate = None
         self.listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -60,6 +63,8 @@ class Line:
             while data := source.recv(65536):
                 self.carried += len(data)
                 sink.sendall(data)
+                if self.rate:
+                    time.sleep(len(data) / self.rate)
         except OSError:
             pass
         for end in (source, sink):
@@ -134,12 +139,20 @@ class Fleet:
         path = self.work / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def start_broker(self):
+    def start_broker(self, more="", file_bytes=None):
+        """With lines behind the foundation's own; where no file may grow beyond so many bytes, as on a full volume."""
         # As root mosquitto would become another user, who may not read the keys.
         conf = self.work / "mosquitto.conf"
         text = (self.state / "broker/mosquitto.conf").read_text()
-        conf.write_text(("user root\n" if os.geteuid() == 0 else "") + text)
-        self.start("broker", MOSQUITTO, "-c", conf)
+        conf.write_text(("user root\n" if os.geteuid() == 0 else "") + text + more)
+        if file_bytes is None:
+            self.start("broker", MOSQUITTO, "-c", conf)
+        else:
+            # Refused writes, not a signal: Python leaves SIGXFSZ ignored, and so it stays for the broker.
+            self.running["broker"] = subprocess.Popen(
+                [MOSQUITTO, "-c", str(conf)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, restore_signals=False,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes)))
 
         def listens():
             try:
@@ -151,8 +164,8 @@ class Fleet:
 
         within(10, "the broker listens", listens)
 
-    def start_foundation(self):
-        self.start("foundation", self.bin / "twind", "foundation", "--config", self.config)
+    def start_foundation(self, *words):
+        self.start("foundation", self.bin / "twind", "foundation", "run", "--config", self.config, *words)
 
         def answers():
             if self.running["foundation"].poll() is not None:

@@ -125,26 +125,46 @@ def forged(fleet):
     stands(after["refused"] == before["refused"], "a publish under another site's topic reached the foundation")
 
 
-def envelope_published(fleet):
-    home = fleet.work / "next"
-    shutil.copytree(fleet.sites["north"] / "pack", home)
+def next_pack(fleet, name):
+    """The site's pack under the next version, not signed, and that version."""
+    version = installed(fleet, name)
+    home = fleet.work / f"{name}-{version + 1}"
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(fleet.sites[name] / "pack", home)
     site = home / "site.yaml"
-    version = installed(fleet, "north")
-    site.write_text(site.read_text().replace(f"version: {version}", f"version: {version + 1}", 1))
+    lines = [f"version: {version + 1}" if line.startswith("version:") else line for line in site.read_text().split("\n")]
+    site.write_text("\n".join(lines))
+    return home, version + 1
+
+
+def publish(fleet, name):
+    home, version = next_pack(fleet, name)
+    fleet.run("twinctl", "pack", "sign", home, "--keys", fleet.keys)
+    fleet.run("twinctl", "fleet", "publish", home, "--keys", fleet.keys, "--reason", "test", "--yes")
+    return version
+
+
+def envelope_published(fleet):
+    home, version = next_pack(fleet, "north")
     unsigned = fleet.run(
         "twinctl", "fleet", "publish", home, "--keys", fleet.keys, "--reason", "test", "--yes", check=False)
     stands(unsigned.returncode == 65, f"an unsigned pack was published: {unsigned.stdout}{unsigned.stderr}")
     fleet.run("twinctl", "pack", "sign", home, "--keys", fleet.keys)
     fleet.run("twinctl", "fleet", "publish", home, "--keys", fleet.keys, "--reason", "tighter envelope", "--yes")
-    within(90, "the site takes the pack up", lambda: fleet.site("north").get("pack_version") == version + 1)
-    within(30, "the daemon runs it", lambda: installed(fleet, "north") == version + 1)
+    within(90, "the site takes the pack up", lambda: fleet.site("north").get("pack_version") == version)
+    within(30, "the daemon runs it", lambda: installed(fleet, "north") == version)
     fleet.current("north", seconds=120)
 
 
 def keys_rotated(fleet):
     fleet.current("south")
     old = {key["id"] for key in fleet.fleet("keys", "acme.south")["keys"]}
+    # The order waits for a site that is away, in a foundation that is started anew meanwhile.
+    fleet.end("south-edge")
     fleet.fleet("keys", "rotate", "acme.south", "--reason", "test", "--yes")
+    fleet.end("foundation", signal.SIGKILL)
+    fleet.start_foundation()
+    fleet.start_edge("south")
     within(30, "the foundation knows the new key", lambda: len(fleet.fleet("keys", "acme.south")["keys"]) == 2)
     within(30, "the site uses it", lambda: "new keys are in use" in fleet.log("south-edge"))
     before = audit(fleet.site("south"))
@@ -173,6 +193,78 @@ def flipped_bit(fleet):
     stands(bad.returncode == 65 and "byte" in bad.stdout, f"{bad.returncode} {bad.stdout} {bad.stderr}")
 
 
+def heads_signed(fleet):
+    """Row 35: what the foundation gives out is signed by the site and cosigned; a cut tail shows against it."""
+    bundle = fleet.work / "signed.twa"
+
+    def covered():
+        fleet.run("twinctl", "fleet", "audit", "export", "acme.north", "--file", bundle)
+        check = json.loads(fleet.run("twinctl", "audit", "verify", bundle, "--root", fleet.keys / "1.root", "-o", "json"))
+        audits = [s for s in check["data"]["streams"] if s["stream"] == "audit"]
+        return audits and all(s["signed"] == s["cosigned"] > 0 for s in audits)
+
+    within(150, "the audit stream is signed and cosigned", covered)
+    within(90, "the foundation's own log has the site's head", lambda: {"enrolment", "siteCheckpoint", "metadata"} <= {
+        entry["kind"] for entry in fleet.fleet("audit", "--limit", "1000")["entries"]})
+
+
+def log_went_back(fleet):
+    """Rows 21 and 45: a foundation that was restored from a backup is not followed until its root keys say so."""
+    backup = fleet.work / "backup"
+    fleet.end("foundation")
+    shutil.copytree(fleet.state, backup)
+    fleet.start_foundation()
+    fleet.current("north", "south", seconds=120)
+    for name in ("lost-1", "lost-2", "lost-3", "lost-4", "lost-5", "lost-6"):
+        fleet.token(name)
+    version = publish(fleet, "north")
+    within(120, "the pack is taken up", lambda: installed(fleet, "north") == version)
+    fleet.end("foundation")
+    shutil.rmtree(fleet.state)
+    shutil.copytree(backup, fleet.state)
+    fleet.start_foundation()
+    publish(fleet, "north")
+    within(60, "the site freezes its intake", lambda: frozen(fleet, "north"))
+    # Births tell the foundation what was seen, and bring it what the backup lacks.
+    for name in ("north", "south"):
+        fleet.end(f"{name}-edge")
+        fleet.start_edge(name)
+    fleet.current("north", "south", seconds=120)
+    within(60, "the foundation hears what it does not have", lambda: any(
+        p["code"] == "fleet.log_split" for p in fleet.fleet()["problems"]))
+    stands(frozen(fleet, "north"), "the freeze did not outlive a start")
+    place = fleet.run("twinctl", "fleet", "log").split()[-1]
+    fleet.run("twinctl", "keys", "root", fleet.keys, "--log-restart", place)
+    shutil.copy(fleet.keys / "2.root", fleet.state / "keys/2.root")
+    fleet.end("foundation")
+    fleet.start_foundation()
+    within(60, "the site follows the restarted log", lambda: thawed(fleet, "north"))
+    version = publish(fleet, "north")
+    within(120, "it takes packs up again", lambda: installed(fleet, "north") == version)
+    fleet.current("north", "south", seconds=120)
+
+
+def witnessed(fleet):
+    """A root that demands a witness: without its signature nothing new is published, with it all goes on."""
+    home = fleet.work / "witness"
+    key = fleet.run("twinctl", "audit", "witness", home, "--name", "university").split()[0]
+    fleet.run("twinctl", "keys", "root", fleet.keys, "--witness", key, "--witnesses", "1")
+    shutil.copy(fleet.keys / "3.root", fleet.state / "keys/3.root")
+    fleet.end("foundation")
+    fleet.start_foundation()
+    root = fleet.keys / "3.root"
+    seen = fleet.run("twinctl", "audit", "witness", home, "--root", root)
+    stands("by 1 witnesses, 1 needed" in seen, seen)
+    early = fleet.work / "early.json"
+    early.write_text(fleet.run("twinctl", "fleet", "log", "-o", "json"))
+    version = publish(fleet, "north")
+    within(120, "what is witnessed is taken up", lambda: installed(fleet, "north") == version)
+    fleet.run("twinctl", "audit", "witness", home, "--root", root)
+    # The log as it was before: the witness has signed more, and remembers.
+    gone = fleet.run("twinctl", "audit", "witness", home, "--root", root, "--log", early, check=False)
+    stands(gone.returncode == 65 and "went back" in gone.stderr, f"{gone.returncode} {gone.stdout} {gone.stderr}")
+
+
 def quiet(fleet):
     fleet.current("north", "south")
     # The site of the spent token never spoke.
@@ -188,14 +280,30 @@ def mode(fleet, name, mode_):
     fleet.ctl(name, "mode", "set", mode_, "--reason", "test", "--yes")
 
 
+def status(fleet, name):
+    """Nothing while the daemon opens itself anew."""
+    done = fleet.ctl(name, "status", "-o", "json", "--exit-zero", check=False)
+    return json.loads(done.stdout)["data"] if done.returncode == 0 else None
+
+
+def frozen(fleet, name):
+    seen = status(fleet, name)
+    return seen and any(p["code"] == "sync.frozen" for p in seen["problems"])
+
+
+def thawed(fleet, name):
+    seen = status(fleet, name)
+    return seen and not any(p["code"] == "sync.frozen" for p in seen["problems"])
+
+
 def installed(fleet, name):
-    return json.loads(fleet.ctl(name, "status", "-o", "json", "--exit-zero"))["data"]["pack"]["version"]
+    seen = status(fleet, name)
+    return seen and seen["pack"]["version"]
 
 
 STEPS = [
     enrolment, enrolment_by_file, spent_token, line_cut, broker_killed, foundation_killed, forged, envelope_published, keys_rotated,
-    flipped_bit,
-    quiet,
+    flipped_bit, heads_signed, log_went_back, witnessed, quiet,
 ]
 
 

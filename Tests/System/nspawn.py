@@ -37,6 +37,7 @@ m reader twind
 u operator - "writes"
 m operator twind
 m operator twind-operators
+u mosquitto - "broker"
 """
 
 # The sandbox of twind.service with this program in it, to see what it really allows.
@@ -86,7 +87,7 @@ def binaries():
     """The folder with the newest pair of twind and twinctl."""
     named = os.environ.get("TWIND_TEST_BINARIES")
     folders = [named] if named else [os.path.join(ROOT, p) for p in (".build-release/release", ".build/debug")]
-    complete = [f for f in folders if all(os.access(f"{f}/{b}", os.X_OK) for b in ("twind", "twinctl"))]
+    complete = [f for f in folders if all(os.access(f"{f}/{b}", os.X_OK) for b in ("twind", "twinctl", "twind-foundation"))]
     if not complete:
         skip("there are no binaries: make build")
     return max(complete, key=lambda f: os.path.getmtime(f"{f}/twind"))
@@ -110,6 +111,7 @@ def stage(folder, source):
     local("make", "-C", ROOT, "install", f"DESTDIR={folder}", f"RELEASE={source}", "PREFIX=/usr", "SYSCONFDIR=/etc")
     units, etc, keys = f"{folder}/usr/lib/systemd/system", f"{folder}/etc/twind", f"{folder}/keys"
     shutil.copytree(PACK, f"{etc}/pack")
+    os.makedirs(f"{etc}/broker", exist_ok=True)
     local(f"{source}/twinctl", "keys", "init", keys)
     local(f"{source}/twinctl", "pack", "sign", f"{etc}/pack", "--keys", keys)
     shutil.copy(f"{keys}/keys.pub", f"{etc}/keys.pub")
@@ -356,6 +358,36 @@ def stop(container):
     expect("the runtime folder is gone", gone, 1)
 
 
+def broker(container):
+    """Row 50: the broker as the runbook installs it; a new list of revoked certificates has it started again."""
+    if not os.access("/usr/sbin/mosquitto", os.X_OK):
+        print("nspawn: mosquitto is not here: its unit is left out")
+        return
+    with open(os.path.join(ROOT, "docs/runbooks/fleet.md")) as file:
+        blocks = file.read().split("```")[1::2]
+    install = next(block for block in blocks if "/etc/mosquitto/conf.d/twind.conf" in block)
+    container.run("bash", "-euc", """
+        mount -t tmpfs -o mode=755 tmpfs /etc/twind/broker
+        mkdir -p /etc/mosquitto/conf.d /var/lib/mosquitto
+        printf 'persistence true\npersistence_location /var/lib/mosquitto/\ninclude_dir /etc/mosquitto/conf.d\n' \
+          > /etc/mosquitto/mosquitto.conf
+        printf 'name: hq\nfleet: acme\nworkers: 1\n' > /run/foundation.yaml
+        twind-foundation init --config /run/foundation.yaml --keys /run/stick --broker-name localhost
+    """)
+    container.run("bash", "-euc", install)
+    since = lambda: int(container.show("mosquitto", "ActiveEnterTimestampMonotonic")["ActiveEnterTimestampMonotonic"])
+    eventually("the list was taken to the broker", lambda: container.show(
+        "twind-broker-crl.service", "ActiveState", "Result") == {"ActiveState": "inactive", "Result": "success"})
+    time.sleep(2)
+    expect("mosquitto runs", container.show("mosquitto", "ActiveState")["ActiveState"], "active")
+    before = since()
+    # As the foundation writes it: beside, and renamed.
+    container.run("bash", "-euc", "cd /var/lib/twind-foundation/broker; cp crl.pem .new; echo >> .new; mv .new crl.pem")
+    eventually("mosquitto was started again", lambda: since() > before)
+    container.run("cmp", "/var/lib/twind-foundation/broker/crl.pem", "/etc/twind/broker/crl.pem")
+    container.run("systemctl", "stop", "twind-broker-crl.path", "mosquitto")
+
+
 def main():
     if os.geteuid() != 0:
         skip("it needs root")
@@ -375,9 +407,9 @@ def main():
         stage(f"{folder}/stage", source)
         os.chmod(folder, 0o755)
         with open(log_path, "wb") as log:
-            container = Container(f"{folder}/stage", runtime_folders(f"{source}/twind", f"{source}/twinctl"), log)
+            container = Container(f"{folder}/stage", runtime_folders(f"{source}/twind", f"{source}/twinctl", f"{source}/twind-foundation"), log)
         container.wait_until_up()
-        for check in (sandbox, start, rights, hold, crash, hang, stop):
+        for check in (sandbox, start, rights, hold, crash, hang, stop, broker):
             step = time.monotonic()
             check(container)
             print(f"nspawn: {check.__name__}: as expected ({time.monotonic() - step:.1f} s)", flush=True)

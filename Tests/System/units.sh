@@ -18,6 +18,12 @@ if ! said=$(systemd-analyze verify --man=no "$stage/twind.service" 2>&1) || [ -n
   failed=1
 fi
 
+cp systemd/twind-broker-crl.path systemd/twind-broker-crl.service "$stage"
+if ! said=$(systemd-analyze verify --man=no "$stage"/twind-broker-crl.* 2>&1) || [ -n "$said" ]; then
+  echo "systemd/twind-broker-crl: systemd-analyze verify: $said"
+  failed=1
+fi
+
 report=$(systemd-analyze security --offline=true --no-pager systemd/twind.service 2>&1 || true)
 exposure=$(sed -nE 's/.*exposure level for .*: ([0-9.]+) .*/\1/p' <<< "$report")
 if [ -z "$exposure" ] || ! awk -v e="$exposure" -v m="$exposure_max" 'BEGIN { exit !(e <= m) }'; then
@@ -25,6 +31,27 @@ if [ -z "$exposure" ] || ! awk -v e="$exposure" -v m="$exposure_max" 'BEGIN { ex
   grep '✗' <<< "$report" || true
   failed=1
 fi
+
+# The learner runs beside it, and must never be in its way.
+for unit in service path timer; do
+  sed 's|=/usr/bin/twind-learn |=/bin/true |' systemd/twind-learn.$unit > "$stage/twind-learn.$unit"
+done
+for unit in service path timer; do
+  if ! said=$(systemd-analyze verify --man=no "$stage/twind-learn.$unit" 2>&1) || [ -n "$said" ]; then
+    echo "systemd/twind-learn.$unit: systemd-analyze verify: $said"
+    failed=1
+  fi
+done
+report=$(systemd-analyze security --offline=true --no-pager systemd/twind-learn.service 2>&1 || true)
+learner=$(sed -nE 's/.*exposure level for .*: ([0-9.]+) .*/\1/p' <<< "$report")
+if [ -z "$learner" ] || ! awk -v e="$learner" -v m="$exposure_max" 'BEGIN { exit !(e <= m) }'; then
+  echo "systemd/twind-learn.service: exposure ${learner:-unknown}, wanted at most $exposure_max; what is open:"
+  grep '✗' <<< "$report" || true
+  failed=1
+fi
+for line in 'CPUQuota=50%' 'Nice=19' 'IOSchedulingClass=idle' 'MemoryMax=512M' 'PrivateNetwork=yes' 'Type=oneshot'; do
+  grep -qxF "$line" systemd/twind-learn.service || { echo "systemd/twind-learn.service: no line $line"; failed=1; }
+done
 
 # What the daemon depends on in the unit, each with its reason beside it there.
 want() {
@@ -51,5 +78,5 @@ if [ -z "$limit" ] || [ "$limit" -le "$own" ]; then
   failed=1
 fi
 
-[ $failed -ne 0 ] || echo "units: exposure $exposure, stop limit $limit s for a daemon that takes at most $own s"
+[ $failed -ne 0 ] || echo "units: exposure $exposure, the learner's $learner, stop limit $limit s for a daemon that takes at most $own s"
 exit $failed
