@@ -1,4 +1,5 @@
 public import Guard
+public import Models
 public import TwinCore
 
 /// Everything that one step asks to be done, and what it found.
@@ -9,6 +10,7 @@ public struct Outcome: Sendable {
   public var alarms: [AlarmEvent] = []
   /// Answers to requests that ask for nothing to be written.
   public var answers: [Answer] = []
+  public var models: [ModelEvent] = []
   /// Chained over every tick since the first.
   public var fingerprint = Digest.zero
   /// Over the inputs of this tick alone.
@@ -23,6 +25,7 @@ public struct Outcome: Sendable {
     decisions.removeAll(keepingCapacity: true)
     alarms.removeAll(keepingCapacity: true)
     answers.removeAll(keepingCapacity: true)
+    models.removeAll(keepingCapacity: true)
     isRecordDue = false
   }
 }

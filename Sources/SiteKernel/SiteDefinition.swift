@@ -17,20 +17,21 @@ public struct SiteDefinition: Sendable {
   public var envelopes: [Envelope]
   public var policies: [Policy]
   public var alarms: [AlarmDefinition]
+  public var models: [ModelDefinition]
   public var timeZone: TimeZoneRules
   public var digests: SiteDigests
 
   public init(
     id: String, name: String, points: [PointDefinition], groups: [GroupDefinition], derived: [DerivedPoint] = [],
     envelopes: [Envelope] = [], policies: [Policy] = [], alarms: [AlarmDefinition] = [],
-    timeZone: TimeZoneRules = .utc, digests: SiteDigests = SiteDigests()
+    models: [ModelDefinition] = [], timeZone: TimeZoneRules = .utc, digests: SiteDigests = SiteDigests()
   ) {
     for group in groups {
       precondition(group.points.allSatisfy { $0.position < points.count }, "points of a group exist")
     }
     (self.id, self.name, self.points, self.groups, self.derived) = (id, name, points, groups, derived)
     (self.envelopes, self.policies, self.alarms) = (envelopes, policies, alarms)
-    (self.timeZone, self.digests) = (timeZone, digests)
+    (self.models, self.timeZone, self.digests) = (models, timeZone, digests)
   }
 }
 

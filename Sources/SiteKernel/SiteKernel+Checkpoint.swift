@@ -7,8 +7,8 @@ extension SiteKernel {
   /// Everything that the next step depends on. Restoring it and going on gives the same bits as never having stopped.
   public func checkpoint() -> [UInt8] {
     var writer = CanonicalWriter(reservingBytes: 1 << 16)
-    writer.array(16)
-    writer.integer(2)
+    writer.array(17)
+    writer.integer(3)
     writer.text(definition.id)
     writer.digest(definition.digests.pack)
     writer.integer(lastTick)
@@ -24,6 +24,7 @@ extension SiteKernel {
     alarms.encode(to: &writer)
     encodeHolds(to: &writer)
     encodeLatest(to: &writer)
+    encodeModels(to: &writer)
     return writer.bytes
   }
 
@@ -33,7 +34,7 @@ extension SiteKernel {
   public init(_ definition: SiteDefinition, resuming bytes: [UInt8], hash: @escaping Hash) throws(CanonicalFault) {
     self.init(definition, hash: hash)
     var reader = CanonicalReader(bytes)
-    let (site, _) = try Self.head(of: &reader)
+    let (site, _, version) = try Self.head(of: &reader)
     guard site == definition.id else { throw CanonicalFault("checkpoint of site \(site), not of \(definition.id)") }
     lastTick = try reader.integer()
     image.now = try reader.uptime()
@@ -48,6 +49,7 @@ extension SiteKernel {
     try alarms.restore(from: &reader)
     try restoreHolds(from: &reader)
     try restoreLatest(from: &reader)
+    if version >= 3 { try restoreModels(from: &reader) }
     guard reader.isAtEnd else { throw CanonicalFault("bytes after the checkpoint's end") }
   }
 
@@ -57,9 +59,16 @@ extension SiteKernel {
     return try head(of: &reader).pack
   }
 
-  private static func head(of reader: inout CanonicalReader) throws(CanonicalFault) -> (site: String, pack: Digest) {
-    try reader.structure(15, version: 2)
-    return (try reader.text(), try reader.digest())
+  /// Version 2 had no models.
+  private static func head(
+    of reader: inout CanonicalReader
+  ) throws(CanonicalFault) -> (site: String, pack: Digest, version: Int64) {
+    let count = try reader.array(limit: 32)
+    let version = try reader.integer()
+    guard (count, version) == (16, 2) || (count, version) == (17, 3) else {
+      throw CanonicalFault("checkpoint of version \(version) with \(count) items")
+    }
+    return (try reader.text(), try reader.digest(), version)
   }
 
   /// Writes that were let out after the checkpoint, for a start that cannot replay the ticks in between (the pack has

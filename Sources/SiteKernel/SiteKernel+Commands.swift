@@ -1,4 +1,5 @@
 import Guard
+import Models
 import TwinCore
 
 extension SiteKernel {
@@ -40,6 +41,19 @@ extension SiteKernel {
         safety.hold(envelope: position, until: nil)
       }
     case .graph(let number): graphThrough = max(graphThrough, number)
+    case .admit(let model, let candidate): admit(candidate, to: model, &outcome)
+    case .promote(let model, let person):
+      guard let definition = modelDefinition(model) else { return }
+      models[Int(model)].promote(by: person, model, definition, &outcome.models)
+    case .rollBack(let model, let person):
+      guard let definition = modelDefinition(model) else { return }
+      models[Int(model)].rollBack(by: person, model, definition, &outcome.models)
+    case .retire(let model, let person):
+      guard modelDefinition(model) != nil else { return }
+      models[Int(model)].retire(by: person, model, &outcome.models)
+    case .watchAnew(let model, let person):
+      guard modelDefinition(model) != nil else { return }
+      models[Int(model)].watchAnew(by: person, model, &outcome.models)
     }
   }
 

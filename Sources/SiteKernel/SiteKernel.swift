@@ -20,6 +20,8 @@ public struct SiteKernel: Sendable {
   public internal(set) var ceiling = Mode.observe
   /// By envelope.
   public internal(set) var holds: [OperatorHold?]
+  /// By position in the definition's models.
+  public internal(set) var models: [ModelSlot]
   public internal(set) var lastTick: Int64 = 0
   public internal(set) var fingerprint = Digest.zero
   /// The last change of the site's graph that it was told of.
@@ -44,6 +46,7 @@ public struct SiteKernel: Sendable {
     filters = Array(repeating: LevelFilter(), count: definition.points.count)
     safety = SafetyGuard(envelopes: definition.envelopes)
     alarms = AlarmBook(definitions: definition.alarms)
+    models = definition.models.map { ModelSlot($0) }
     router = PolicyRouter(policies: definition.policies)
     holds = Array(repeating: nil, count: definition.envelopes.count)
     latest = Array(repeating: LatestDecision(), count: 2 * definition.envelopes.count)
@@ -69,6 +72,11 @@ public struct SiteKernel: Sendable {
     let date = CivilDate(tick.instant, offsetSeconds: definition.timeZone.offsetSeconds(at: tick.instant))
     derive(at: date, tick)
     for command in tick.commands { obey(command, tick, &outcome) }
+    for position in models.indices {
+      models[position].take(
+        image, at: tick.instant, isClockTrusted: tick.isClockTrusted, definition.models[position],
+        model: Int32(position), into: &outcome.models)
+    }
     safety.settle(over: image)
     safety.latch(over: image)
     giveBackWhatMustBe(tick, &outcome)
@@ -144,7 +152,8 @@ public struct SiteKernel: Sendable {
   private mutating func close(_ tick: Tick, _ outcome: inout Outcome) {
     let quarterOver = lastRecordAt.map { image.now.nanoseconds(since: $0) >= Self.recordNanoseconds } ?? true
     outcome.isRecordDue =
-      quarterOver || !outcome.alarms.isEmpty || outcome.decisions.contains { $0.isNews || $0.isCarriedOut }
+      quarterOver || !outcome.alarms.isEmpty || !outcome.models.isEmpty
+      || outcome.decisions.contains { $0.isNews || $0.isCarriedOut }
     if outcome.isRecordDue { lastRecordAt = image.now }
 
     writer.reset()
@@ -160,6 +169,8 @@ public struct SiteKernel: Sendable {
       for point in definition.groups[Int(frame.group)].points { encodeBelief(point) }
     }
     for derived in definition.derived { encodeBelief(derived.point) }
+    for event in outcome.models { event.encode(to: &writer) }
+    for slot in models where slot.champion.instant == tick.instant { slot.champion.encodeBelief(to: &writer) }
     fingerprint = hash(writer.bytes)
     outcome.fingerprint = fingerprint
     lastTick = tick.number
@@ -199,6 +210,7 @@ public struct SiteKernel: Sendable {
     safety.rebase(at: now, heldFor: remaining)
     alarms.rebase(from: before, to: now)
     router.rebase()
+    for position in models.indices { models[position].rebase() }
     for position in image.states.indices {
       image.states[position].uptime = Uptime(nanoseconds: .min)
       image.states[position].freshUntil = Uptime(nanoseconds: .min)

@@ -1,3 +1,4 @@
+import Models
 public import TwinCore
 
 /// Everything that comes from outside in one step.
@@ -43,6 +44,16 @@ public enum Command: Sendable, Equatable {
   case gaveBack(point: PointIndex, value: Double, outcome: WriteOutcome)
   /// The site's graph changed: everything up to this number of its feed of changes holds from this tick on.
   case graph(through: Int64)
+  /// A trained model asks to run beside the one at work: `candidate` as it was handed over.
+  case admit(model: Int32, candidate: [UInt8])
+  /// A person makes the challenger the model at work.
+  case promote(model: Int32, by: String)
+  /// A person puts the model before back to work.
+  case rollBack(model: Int32, by: String)
+  /// A person lets the challenger go.
+  case retire(model: Int32, by: String)
+  /// A person has mended what a model's watch found, or lives with it.
+  case watchAnew(model: Int32, by: String)
 }
 
 extension Tick {
@@ -131,6 +142,14 @@ extension Command {
     case .graph(let number):
       head(&writer, 10, 1)
       writer.integer(number)
+    case .admit(let model, let candidate):
+      head(&writer, 11, 2)
+      writer.integer(Int64(model))
+      writer.bytes(candidate)
+    case .promote(let model, let person): about(model, person, 12, &writer)
+    case .rollBack(let model, let person): about(model, person, 13, &writer)
+    case .retire(let model, let person): about(model, person, 14, &writer)
+    case .watchAnew(let model, let person): about(model, person, 15, &writer)
     }
   }
 
@@ -165,6 +184,12 @@ extension Command {
     case (9, 4):
       self = .gaveBack(point: try Self.point(&reader), value: try reader.double(), outcome: try Self.outcome(&reader))
     case (10, 2): self = .graph(through: try reader.integer())
+    case (11, 3):
+      self = .admit(model: try Self.small(&reader), candidate: try reader.bytes(limit: ModelCandidate.bytesMax))
+    case (12, 3): self = .promote(model: try Self.small(&reader), by: try reader.text())
+    case (13, 3): self = .rollBack(model: try Self.small(&reader), by: try reader.text())
+    case (14, 3): self = .retire(model: try Self.small(&reader), by: try reader.text())
+    case (15, 3): self = .watchAnew(model: try Self.small(&reader), by: try reader.text())
     default: throw CanonicalFault("command of kind \(kind) with \(count) items")
     }
   }
@@ -172,6 +197,12 @@ extension Command {
   private func head(_ writer: inout CanonicalWriter, _ kind: Int64, _ items: Int) {
     writer.array(items + 1)
     writer.integer(kind)
+  }
+
+  private func about(_ model: Int32, _ person: String, _ kind: Int64, _ writer: inout CanonicalWriter) {
+    head(&writer, kind, 2)
+    writer.integer(Int64(model))
+    writer.text(person)
   }
 
   private static func mode(_ raw: Int64) throws(CanonicalFault) -> Mode {

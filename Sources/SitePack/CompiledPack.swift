@@ -40,14 +40,15 @@ extension Pack {
       points: points.map {
         PointDefinition(id: $0.id, unit: $0.unit, staleNanoseconds: $0.staleNanoseconds, estimator: $0.estimator)
       },
-      groups: groups, derived: derived, envelopes: envelopes, policies: policies, alarms: alarms, timeZone: timeZone,
-      digests: digests(hash))
+      groups: groups, derived: derived, envelopes: envelopes, policies: policies, alarms: alarms, models: models,
+      timeZone: timeZone, digests: digests(hash))
     return CompiledPack(pack: self, definition: definition, collector: collector, layouts: layouts)
   }
 
   /// The versions behind a decision. `pack` covers every file; `envelope`, `policy` and `model` what they name.
   ///
-  /// Canonical: an array of path and bytes for each file, by byte order of paths; of the model, five items a point.
+  /// Canonical: an array of path and bytes for each file, by byte order of paths; of the
+  /// model, five items a point, then the definitions of `models`.
   public func digests(_ hash: Hash) -> SiteDigests {
     var digests = SiteDigests()
     digests.pack = Self.digest(of: files, hash)
@@ -64,6 +65,8 @@ extension Pack {
       writer.bool(point.estimator.isContinuous)
       writer.integer(point.estimator.halfLifeNanoseconds)
     }
+    writer.array(models.count)
+    for model in models { model.encode(to: &writer) }
     digests.model = hash(writer.bytes)
     return digests
   }

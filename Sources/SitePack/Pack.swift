@@ -26,6 +26,12 @@ public struct Pack: Sendable {
   public let alarmTexts: [AlarmText]
   public let tariffs: [Tariff]
   public let intents: [Intent]
+  /// Those of `models.yaml`; where that is not there, those that the point list proposes.
+  public let models: [ModelDefinition]
+  /// Beside `models`.
+  public let modelTexts: [ModelText]
+  /// Templates that the point list does not carry; empty where `models.yaml` decides.
+  public let modelRejections: [ModelRejection]
   public let graph: TwinGraph
   public let tests: [PackTest]
   /// The files that were read, sorted by path.
@@ -54,6 +60,7 @@ public struct Pack: Sendable {
     (envelopes, envelopeTexts) = (loader.envelopes, loader.envelopeTexts)
     (policies, policyTexts) = (loader.policies, loader.policyTexts)
     (alarms, alarmTexts) = (loader.alarms, loader.alarmTexts)
+    (models, modelTexts, modelRejections) = (loader.models, loader.modelTexts, loader.modelRejections)
     (graph, tests) = (loader.graph, loader.tests)
     self.files = files.sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
   }

@@ -1,6 +1,7 @@
 import Agents
 import Collectors
 import Guard
+import Models
 import Provenance
 import SiteKernel
 import TwinCore
@@ -26,6 +27,9 @@ final class PackLoader {
   var alarms: [AlarmDefinition] = []
   var alarmTexts: [AlarmText] = []
   var intents: [Intent] = []
+  var models: [ModelDefinition] = []
+  var modelTexts: [ModelText] = []
+  var modelRejections: [ModelRejection] = []
   var graph = TwinGraph.empty
   var tests: [PackTest] = []
   var site: SiteInfo?
@@ -41,7 +45,7 @@ final class PackLoader {
 
   static let files = [
     "site.yaml", "devices.yaml", "graph.yaml", "envelopes.yaml", "intents.yaml", "tariffs.yaml", "policies.yaml",
-    "alarms.yaml", "derived.yaml",
+    "alarms.yaml", "derived.yaml", "models.yaml",
   ]
 
   func load(_ files: [PackFile]) {
@@ -62,6 +66,7 @@ final class PackLoader {
     readPolicies()
     readAlarms()
     readIntents()
+    readModels()
     readTests()
     checkTimeOwnership()
   }
