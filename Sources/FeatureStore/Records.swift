@@ -161,7 +161,8 @@ public struct StoreLimits: Sendable {
 
   /// Sealed bodies that the disk refuses wait in memory; with more of them nothing more is committed.
   static let waitingBytesMax = 8 << 20
-  public static let tickBytesMax = 1 << 20
+  /// A trained model travels in a tick, whole.
+  public static let tickBytesMax = 5 << 20
   public static let recordBytesMax = 4 << 20
   public static let checkpointBytesMax = 32 << 20
 

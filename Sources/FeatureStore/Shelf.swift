@@ -362,7 +362,14 @@ extension Shelf {
   func put(_ bytes: [UInt8], _ key: BodyKey, day: Int64) {
     waiting.append(Waiting(day: day, key: key, bytes: bytes))
     waitingBytes += bytes.count
-    if waiting.count == 1 { try? place() }
+    // A reader beside a writer that is about to seal the same rows keeps what it would write until it looks again.
+    if isWriter, waiting.count == 1 { try? place() }
+  }
+
+  /// Beside a writer: what was sealed in memory alone is on the shelf by now, or in the log still.
+  func forgetWaiting() {
+    precondition(!isWriter, "what a writer has sealed must come to the disk")
+    (waiting, waitingBytes) = ([], 0)
   }
 
   /// Brings what waits into its files.

@@ -183,6 +183,7 @@ extension StoreReader {
     guard let beside, try beside.hasChanged() else { return }
     try readLayouts()
     archive.clearWindows()
+    archive.shelf.forgetWaiting()
     archive.shelf.closedTick = try mark("closed_tick") ?? .min
     archive.shelf.instantFloor = try mark("instant_max") ?? .min
     archive.shelf.lapseCount = try mark("lapses") ?? 0
