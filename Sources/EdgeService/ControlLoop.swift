@@ -2,6 +2,7 @@ import Actuation
 import Collectors
 import FeatureStore
 import Guard
+import Models
 import Seams
 import SiteKernel
 import TwinCore
@@ -49,6 +50,7 @@ actor ControlLoop {
     var records: [DecisionRecord]
     var answers: [Answer]
     var alarms: [AlarmEvent]
+    var models: [ModelEvent]
     var frames: [Frame]
     var mode: Mode
   }
@@ -228,7 +230,7 @@ actor ControlLoop {
     wiring.publish(
       Beat(
         instant: tick.instant, decisions: outcome.decisions, records: records, answers: outcome.answers,
-        alarms: outcome.alarms, frames: tick.frames, mode: kernel.mode))
+        alarms: outcome.alarms, models: outcome.models, frames: tick.frames, mode: kernel.mode))
   }
 
   /// What is to be written waits for the commit; what only renews a lease that is already recorded does not.
@@ -265,6 +267,10 @@ actor ControlLoop {
         EventEntry(
           tick: tick.number, instant: tick.instant, kind: "alarm.\(event.kind)", subject: alarm.id,
           bytes: Array((event.by ?? "").utf8)))
+    }
+    for event in outcome.models {
+      let model = kernel.definition.models[Int(event.model)]
+      events.append(ModelRecord.entry(event, of: model.id, tick: tick.number, at: tick.instant))
     }
     for command in tick.commands {
       switch command {

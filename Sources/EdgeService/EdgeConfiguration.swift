@@ -1,6 +1,7 @@
 import Seams
 public import SitePack
 public import Sync
+import Training
 public import TwinCore
 import YAML
 
@@ -29,6 +30,10 @@ public struct EdgeConfiguration: Sendable, Equatable {
   public var profile: EdgeProfile
   /// Within what time sites come back when their broker does; each at its own moment.
   public var reconnectNanoseconds: Int64
+  /// Between two trainings of the site's models; nil: only when a person asks.
+  public var learningNanoseconds: Int64?
+  /// Of the record, the youngest, that a training uses.
+  public var learningDays: Int
   /// Whether UTC is believed without the kernel's word that it is synchronised: for machines whose host keeps the time.
   public var isClockAssumed: Bool
 
@@ -41,6 +46,7 @@ public struct EdgeConfiguration: Sendable, Equatable {
     (bytesMax, freeFloorBytes, commitNanoseconds) = (2 << 30, 200 << 20, 1_000_000_000)
     (isClockAssumed, historyNanoseconds) = (false, nil)
     (profile, reconnectNanoseconds) = (.standard, 120_000_000_000)
+    (learningNanoseconds, learningDays) = (7 * Self.day, 30)
   }
 
   /// Reads and checks a file; all problems come at once. The environment may move paths (TWIND_PACK, TWIND_STATE,
@@ -91,6 +97,14 @@ public struct EdgeConfiguration: Sendable, Equatable {
       if let megabytes = store.integer("max_mb", in: 16...1 << 20) { bytesMax = Int64(megabytes) << 20 }
       if let megabytes = store.integer("free_floor_mb", in: 1...1 << 20) { freeFloorBytes = Int64(megabytes) << 20 }
       store.close()
+    }
+    if case .scalar? = section.node("learning") {
+      if section.word("learning", ["off": true]) != nil { learningNanoseconds = nil }
+    } else if let learning = section.section("learning") {
+      learningNanoseconds =
+        learning.duration("every", in: Self.day...Section.yearNanoseconds) ?? learningNanoseconds
+      learningDays = learning.integer("days", in: 4...TrainingSettings.daysMax) ?? learningDays
+      learning.close()
     }
     if let foundation = section.section("foundation") {
       profile = foundation.word("line", Self.profiles) ?? profile

@@ -12,6 +12,7 @@ import SiteKernel
 import SitePack
 import Sodium
 import StatusAPI
+import Training
 import TwinCore
 
 /// The live harness: one site, from its registers to its status socket.
@@ -38,6 +39,8 @@ public final class EdgeDaemon: Service {
   let startedAt: Instant
   /// Nil for a site that stands alone.
   let peer: SitePeer?
+  /// Nil for a site without models, or whose folder cannot be made.
+  let learning: LearnDesk?
   private let reopening: Reopening
   private let server: StatusServer
 
@@ -66,6 +69,7 @@ public final class EdgeDaemon: Service {
       throw EdgeFault(error)
     }
     let start = try opened.get()
+    let pin = try await learner(site, configuration, keeper, health, at: clock.instant)
     let reopening = Reopening()
     let peer: SitePeer?
     do throws(EdgeFault) {
@@ -83,12 +87,13 @@ public final class EdgeDaemon: Service {
     }
     return EdgeDaemon(
       site: site, configuration: configuration, environment: environment, clock: clock, health: health,
-      keeper: keeper, start: start, peer: peer, reopening: reopening, log: log)
+      keeper: keeper, start: start, peer: peer, pin: pin, reopening: reopening, log: log)
   }
 
   private init(
     site: Commissioned, configuration: EdgeConfiguration, environment: [String: String], clock: any SiteClock,
-    health: HealthRegistry, keeper: StoreKeeper, start: Start, peer: SitePeer?, reopening: Reopening, log: Logger
+    health: HealthRegistry, keeper: StoreKeeper, start: Start, peer: SitePeer?, pin: LearnerPin?,
+    reopening: Reopening, log: Logger
   ) {
     (self.peer, self.reopening) = (peer, reopening)
     (self.site, self.configuration, self.health, self.keeper, self.log) = (site, configuration, health, keeper, log)
@@ -112,6 +117,15 @@ public final class EdgeDaemon: Service {
       actuator: actuator,
       clock: clock,
       report: { Self.note($0, of: $1, site, inbox, journal, waiters) })
+    let learning = pin.map { pin in
+      LearnDesk(
+        LearnFolder(state: configuration.state), pin, models: site.definition.models, days: configuration.learningDays,
+        schedule: LearnSchedule(everyNanoseconds: configuration.learningNanoseconds, start.learnAsked),
+        LearnDesk.Wiring(
+          siteClock: siteClock, gatewayClock: clock, health: health, inbox: inbox,
+          remember: { journal.set(fact: $0, $1) }, log: log))
+    }
+    self.learning = learning
     let hub = EventHub(clock: clock)
     let notifier = ServiceNotifier(environment: environment)
     control = ControlLoop(
@@ -120,7 +134,7 @@ public final class EdgeDaemon: Service {
         siteClock: siteClock, gatewayClock: clock, deviceClock: deviceClock, counter: site.counter,
         counterStaleNanoseconds: site.info.time?.staleNanoseconds ?? .max,
         periodNanoseconds: site.info.tickNanoseconds, boot: start.boot, lease: { site.lease(for: $0) },
-        order: { lanes.put($0) }, publish: { Self.publish($0, site, waiters, hub) }))
+        order: { lanes.put($0) }, publish: { Self.publish($0, site, waiters, hub, learning) }))
     (self.inbox, self.journal, self.buses, self.actuator, self.lanes) = (inbox, journal, buses, actuator, lanes)
     (self.waiters, self.hub, self.notifier) = (waiters, hub, notifier)
     for command in start.commands { inbox.put(command) }
@@ -128,7 +142,7 @@ public final class EdgeDaemon: Service {
       site: site, configuration: configuration, clock: clock, siteClock: siteClock, health: health, keeper: keeper,
       journal: journal, buses: buses, actuator: actuator, times: lanes.times, control: control, inbox: inbox,
       waiters: waiters, hub: hub,
-      startedAt: startedAt, peer: peer)
+      startedAt: startedAt, peer: peer, requestTraining: learning.map { Self.training(by: $0) })
     server = StatusServer(
       socketPath: configuration.socket, operatorGroup: configuration.operatorGroup, source: view, clock: clock)
     start.raise(health, at: clock.instant)
@@ -211,6 +225,7 @@ public final class EdgeDaemon: Service {
       beating.addTask { await self.control.pace() }
       beating.addTask { await self.upkeep() }
       if let peer { beating.addTask { await peer.run() } }
+      if let learning { beating.addTask { await learning.run(self.control) } }
       beating.addTask {
         await self.reopening.asked()
         stopped.finish()
@@ -330,8 +345,11 @@ extension EdgeDaemon {
     waiters.note(report)
   }
 
-  private static func publish(_ beat: ControlLoop.Beat, _ site: Commissioned, _ waiters: Waiters, _ hub: EventHub) {
+  private static func publish(
+    _ beat: ControlLoop.Beat, _ site: Commissioned, _ waiters: Waiters, _ hub: EventHub, _ learning: LearnDesk?
+  ) {
     waiters.note(beat)
+    learning?.note(beat.models)
     StatusView.publish(beat, site, hub)
   }
 }

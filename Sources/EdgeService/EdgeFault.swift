@@ -10,5 +10,9 @@ public struct EdgeFault: Fault, Equatable {
     (self.code, self.message, self.remedy) = ("edge.\(code)", message, remedy)
   }
 
+  init(code: String, _ message: String, remedy: String) {
+    (self.code, self.message, self.remedy) = (code, message, remedy)
+  }
+
   public init(_ fault: some Fault) { (code, message, remedy) = (fault.code, fault.message, fault.remedy) }
 }

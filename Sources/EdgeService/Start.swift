@@ -18,6 +18,8 @@ struct Start: Sendable {
   /// Which start of the daemon this is.
   var boot: Int64
   var openLeases: Int
+  /// Which training was asked for last.
+  var learnAsked: [UInt8]?
 
   static let factPrefix = "holes/"
   private static let bootFact = "boot"
@@ -43,7 +45,7 @@ struct Start: Sendable {
     for (key, bytes) in try store.facts(prefix: factPrefix) { facts[String(key.dropFirst(factPrefix.count))] = bytes }
     return Start(
       recovered: recovered, reverted: reverted, commands: commands, facts: facts, nextFrame: store.nextFrameSequence,
-      boot: boot, openLeases: try store.openLeases().count)
+      boot: boot, openLeases: try store.openLeases().count, learnAsked: try store.fact(LearnSchedule.fact))
   }
 
   /// What the pack says may become of values, by point.

@@ -1,4 +1,5 @@
 import Guard
+import Models
 import SiteKernel
 import StatusAPI
 import TwinCore
@@ -28,6 +29,10 @@ extension StatusView {
     for event in beat.alarms {
       let alarm = site.definition.alarms[Int(event.alarm)]
       hub.publish(API.Event(kind: "alarm", at: at, ref: alarm.id, text: "\(event.kind): \(alarm.action)"))
+    }
+    for event in beat.models {
+      let model = site.definition.models[Int(event.model)]
+      hub.publish(API.Event(kind: "model", at: at, ref: model.id, text: "\(event.kind.word): \(event.text)"))
     }
   }
 }

@@ -32,6 +32,13 @@ extension StatusView {
     page.gauge("process_resident_memory_bytes", "Resident memory.", Double(use.residentBytes))
     page.gauge("twind_anonymous_memory_bytes", "Resident memory that no file backs.", Double(use.anonymousBytes))
     page.counter("process_cpu_seconds_total", "CPU time.", use.cpuSeconds)
+    if let certificate = await peer?.certificateState, let until = certificate.until {
+      page.gauge(
+        "twind_sync_certificate_seconds", "Until the site's certificate ends; below zero, since it has.",
+        Double(until.instant.nanoseconds(since: clock.instant)) / 1e9)
+      page.gauge(
+        "twind_sync_renewal_failed", "1 while the last renewal failed.", certificate.problem == nil ? 0 : 1)
+    }
     if let (count, seconds) = times.figures([0.5, 0.99]) {
       page.head("twind_write_seconds", "From a decision to its verified read-back, over the last writes.", "summary")
       for (quantile, value) in zip(["0.5", "0.99"], seconds) {

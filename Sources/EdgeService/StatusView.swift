@@ -26,6 +26,8 @@ struct StatusView: StatusSource {
   let hub: EventHub
   let startedAt: Instant
   let peer: SitePeer?
+  /// Nil where nobody trains models.
+  var requestTraining: TrainingRequest?
 
   static let version = API.release
   /// A write that takes longer is answered as pending.
@@ -39,14 +41,15 @@ struct StatusView: StatusSource {
 
   func meta() async throws(APIProblem) -> API.Meta {
     API.Meta(
-      version: Self.version, site: site.info.qualifiedID, features: ["events", "replay", "collect_test"],
+      version: Self.version, site: site.info.qualifiedID, features: ["events", "replay", "collect_test", "models"],
       startedAt: Timestamp(startedAt))
   }
 
   func status() async throws(APIProblem) -> API.Status {
     let now = clock.instant
     let glance = await control.view { kernel in Glance(kernel) }
-    let problems = shown(health.problems, at: now)
+    let models = try await modelStatus()
+    let problems = shown(health.problems, at: now) + models.problems
     let alarms = glance.alarms
     let state: String =
       if problems.contains(where: { $0.severity == "alarm" }) || alarms.highest {
@@ -76,7 +79,7 @@ struct StatusView: StatusSource {
       uptimeS: Double(now.nanoseconds(since: startedAt)) / 1e9, version: Self.version, process: ProcessUse.now.shown,
       store: API.Store(
         sizeMb: Double(stats.fileBytes + stats.logBytes) / 1e6, oldest: stats.oldest.map(Timestamp.init)),
-      utcOffsetS: utcOffset)
+      models: models.tally, utcOffsetS: utcOffset)
   }
 
   func events(since id: UInt64?, _ filter: EventFilter) async throws(APIProblem) -> AsyncStream<API.Event> {

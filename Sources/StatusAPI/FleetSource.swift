@@ -18,6 +18,10 @@ public protocol FleetSource: Sendable {
   func audit(site: String?, after: String?, limit: Int) async throws(APIProblem) -> API.AuditEntries
   /// Everything that proves what one site did: the bytes of an audit bundle.
   func bundle(site: String) async throws(APIProblem) -> [UInt8]
+  /// The newest checkpoint of the foundation's own log, with the proof that it continues the first `from` entries.
+  func log(from: UInt64) async throws(APIProblem) -> API.FleetLog
+  /// Takes what a witness signed over a checkpoint.
+  func cosign(_ request: API.FleetCosignature, by peer: Peer) async throws(APIProblem) -> API.FleetLog
   func metadata() async throws(APIProblem) -> API.FleetMetadata
   /// Hands a signed pack to a site.
   func publish(_ request: API.PublishRequest, by peer: Peer) async throws(APIProblem) -> API.Published

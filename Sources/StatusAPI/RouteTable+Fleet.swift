@@ -22,6 +22,9 @@ extension RouteTable {
       get("v1/fleet/keys") { call throws(APIProblem) in
         try call.document(try await source.keys(owner: call.request.parameter("owner")))
       },
+      get("v1/fleet/log") { call throws(APIProblem) in
+        try call.document(try await source.log(from: try call.size("from")))
+      },
       get("v1/fleet/metadata") { call throws(APIProblem) in try call.document(try await source.metadata()) },
       get("v1/fleet/enrolments") { call throws(APIProblem) in try call.document(try await source.enrolments()) },
       get("v1/fleet/audit") { call throws(APIProblem) in
@@ -51,6 +54,9 @@ extension RouteTable {
         try call.demand(reason: request.reason)
         return try call.document(try await source.publish(request, by: call.peer))
       },
+      write("POST", "v1/fleet/log/cosignatures") { call throws(APIProblem) in
+        try call.document(try await source.cosign(try call.body(API.FleetCosignature.self), by: call.peer))
+      },
       write("PUT", "v1/fleet/sites/*/quarantine") { call throws(APIProblem) in
         let request = try call.act()
         return try call.document(
@@ -74,6 +80,15 @@ extension RouteTable {
 }
 
 extension Call {
+  /// Of a log, from 0 on.
+  fileprivate func size(_ name: String) throws(APIProblem) -> UInt64 {
+    guard let text = request.parameter(name) else { return 0 }
+    guard let size = UInt64(text) else {
+      throw .invalid("\(name)=\(text) is no size", cause: "wanted 0 or more", next: "ask for \(name)=0")
+    }
+    return size
+  }
+
   fileprivate func act() throws(APIProblem) -> API.FleetActRequest {
     let request = try body(API.FleetActRequest.self)
     try demand(reason: request.reason)

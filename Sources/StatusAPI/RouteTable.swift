@@ -77,7 +77,7 @@ struct RouteTable: Sendable {
 
   /// The paths of a site's daemon.
   static func site(_ source: any StatusSource) -> RouteTable {
-    RouteTable(routes: reads(source) + writes(source), header: { source.header })
+    RouteTable(routes: reads(source) + writes(source) + models(source), header: { source.header })
   }
 
   /// The route and its arguments, or the problem (404 with the nearest path, 405 with what is allowed).

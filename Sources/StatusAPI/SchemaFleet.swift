@@ -221,6 +221,32 @@ extension API {
     }
   }
 
+  /// The foundation's own log at its newest checkpoint.
+  public struct FleetLog: Codable, Sendable, Equatable {
+    /// The checkpoint as a signed note, with all cosignatures.
+    public var note: String
+    public var size: Int64
+    /// What the proof begins with.
+    public var from: Int64
+    /// Hashes, hexadecimal (RFC 9162 §2.1.4).
+    public var proof: [String]
+    /// Witnesses that have cosigned, of how many that sites demand.
+    public var witnesses: Int
+    public var witnessesNeeded: Int
+
+    public init(note: String, size: Int64, from: Int64, proof: [String], witnesses: Int, witnessesNeeded: Int) {
+      (self.note, self.size, self.from, self.proof) = (note, size, from, proof)
+      (self.witnesses, self.witnessesNeeded) = (witnesses, witnessesNeeded)
+    }
+  }
+
+  /// A checkpoint's note with the cosignature of a witness.
+  public struct FleetCosignature: Codable, Sendable, Equatable {
+    public var note: String
+
+    public init(note: String) { self.note = note }
+  }
+
   /// The fleet's signed metadata as the foundation has it: what the next versions follow.
   public struct FleetMetadata: Codable, Sendable, Equatable {
     public var fleet: String
@@ -275,14 +301,36 @@ extension API {
     public var bytesWaiting: Int64
     public var problem: String?
     public var next: String?
+    public var certificate: CertificateState?
 
     public init(
       state: String, foundation: String? = nil, broker: BrokerState? = nil, ladder: String? = nil,
       streams: [SyncStream] = [], lastAckAt: Timestamp? = nil, bytesWaiting: Int64 = 0, problem: String? = nil,
-      next: String? = nil
+      next: String? = nil, certificate: CertificateState? = nil
     ) {
       (self.state, self.foundation, self.broker, self.ladder) = (state, foundation, broker, ladder)
       (self.streams, self.lastAckAt, self.bytesWaiting) = (streams, lastAckAt, bytesWaiting)
+      (self.problem, self.next, self.certificate) = (problem, next, certificate)
+    }
+  }
+
+  /// By what the broker knows the site.
+  public struct CertificateState: Codable, Sendable, Equatable {
+    /// `good`; `ending` from when on it is renewed; `ended`; `missing`.
+    public var state: String
+    public var until: Timestamp?
+    /// From then on the site renews it by itself.
+    public var renewalAt: Timestamp?
+    public var renewedAt: Timestamp?
+    /// Why the last renewal failed.
+    public var problem: String?
+    public var next: String?
+
+    public init(
+      state: String, until: Timestamp? = nil, renewalAt: Timestamp? = nil, renewedAt: Timestamp? = nil,
+      problem: String? = nil, next: String? = nil
+    ) {
+      (self.state, self.until, self.renewalAt, self.renewedAt) = (state, until, renewalAt, renewedAt)
       (self.problem, self.next) = (problem, next)
     }
   }

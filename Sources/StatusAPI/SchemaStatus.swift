@@ -43,6 +43,8 @@ extension API {
     public var version: String
     public var process: Process?
     public var store: Store?
+    /// Null where the site has no models.
+    public var models: ModelTally?
     /// Offset of the site's civil time from UTC now, seconds east.
     public var utcOffsetS: Int
 
@@ -50,13 +52,13 @@ extension API {
       site: String, state: String, mode: String, modeCeiling: String? = nil, pack: Pack, points: PointCounts,
       heldSafe: Int = 0, problems: [Problem] = [], overrides: [Override] = [], alarms: AlarmCounts,
       lastDecision: LastDecision? = nil, clock: Clock, leasesOpen: Int = 0, uptimeS: Double, version: String,
-      process: Process? = nil, store: Store? = nil, utcOffsetS: Int = 0
+      process: Process? = nil, store: Store? = nil, models: ModelTally? = nil, utcOffsetS: Int = 0
     ) {
       (self.site, self.state, self.mode, self.modeCeiling) = (site, state, mode, modeCeiling)
       (self.pack, self.points, self.heldSafe, self.problems) = (pack, points, heldSafe, problems)
       (self.overrides, self.alarms, self.lastDecision, self.clock) = (overrides, alarms, lastDecision, clock)
       (self.leasesOpen, self.uptimeS, self.version, self.process) = (leasesOpen, uptimeS, version, process)
-      (self.store, self.utcOffsetS) = (store, utcOffsetS)
+      (self.store, self.models, self.utcOffsetS) = (store, models, utcOffsetS)
     }
   }
 }

@@ -132,16 +132,16 @@ public final class StatusServer: Sendable {
         let problem = APIProblem(
           status: 503, code: "api.busy", title: "\(limits.connections) connections are open already",
           next: "close one (a forgotten watch?), then try again")
-        return try await write(Response(problem), keepAlive: false, to: outbound)
+        return try await write(Response(problem), keepAlive: false, to: outbound, over: connection.channel)
       }
       for try await incoming in inbound {
         switch incoming {
         case .rejected(let problem):
-          return try await write(Response(problem), keepAlive: false, to: outbound)
+          return try await write(Response(problem), keepAlive: false, to: outbound, over: connection.channel)
         case .request(let request):
           switch await answer(request, from: connection.peer) {
           case .response(let response):
-            try await write(response, keepAlive: request.keepAlive, to: outbound)
+            try await write(response, keepAlive: request.keepAlive, to: outbound, over: connection.channel)
             if !request.keepAlive { return }
           case .events(let events):
             return try await stream(events, over: connection.channel, to: outbound)
@@ -171,8 +171,10 @@ public final class StatusServer: Sendable {
 
   private static let activationTries = 20
 
+  /// Returns when all of it is with the kernel: closing the channel drops what still waits in it.
   private func write(
-    _ response: Response, keepAlive: Bool, to outbound: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>
+    _ response: Response, keepAlive: Bool, to outbound: NIOAsyncChannelOutboundWriter<HTTPServerResponsePart>,
+    over channel: any Channel
   ) async throws {
     var headers = HTTPHeaders([
       ("Content-Type", response.contentType), ("Content-Length", "\(response.body.count)"),
@@ -182,8 +184,7 @@ public final class StatusServer: Sendable {
     if !keepAlive { headers.add(name: "Connection", value: "close") }
     let head = HTTPResponseHead(
       version: .http1_1, status: HTTPResponseStatus(statusCode: response.status), headers: headers)
-    try await outbound.write(contentsOf: [
-      .head(head), .body(.byteBuffer(ByteBuffer(bytes: response.body))), .end(nil),
-    ])
+    try await outbound.write(contentsOf: [.head(head), .body(.byteBuffer(ByteBuffer(bytes: response.body)))])
+    try await channel.writeAndFlush(HTTPServerResponsePart.end(nil))
   }
 }

@@ -42,6 +42,12 @@ public protocol StatusSource: Sendable {
   func shelve(_ alarm: String, _ request: API.ShelveRequest, by peer: Peer) async throws(APIProblem) -> API.Written
   func collectTest(_ device: String, by peer: Peer) async throws(APIProblem) -> API.CollectTest
 
+  func models() async throws(APIProblem) -> API.Models
+  func model(_ id: String) async throws(APIProblem) -> API.Model
+  func modelHistory(_ id: String) async throws(APIProblem) -> API.ModelHistory
+  func change(model id: String, _ verb: API.ModelVerb, _ request: API.ModelRequest, by peer: Peer)
+    async throws(APIProblem) -> API.Written
+
   /// Prometheus text exposition format 0.0.4.
   func metrics() async throws(APIProblem) -> String
   /// Ends when its reader goes; `EventHub.subscribe` makes such a stream.

@@ -10,22 +10,8 @@ struct DrawingWriter {
 
   var svg: String {
     let (width, height) = (layout.width, layout.height)
-    var text = """
-      <svg xmlns="http://www.w3.org/2000/svg" width="\(width)" height="\(height)" viewBox="0 0 \(width) \(height)" \
-      role="img" font-family="system-ui, sans-serif" font-size="12">
-      <title>\(Self.escaped(title))</title>
-      <style>
-      .paper { fill: #fbfbf9 } .ink { fill: #222 } .soft { fill: #666 } .box { fill: #fff; stroke: #888 }
-      .line { fill: none; stroke-width: 1.5 }
-      @media (prefers-color-scheme: dark) {
-      .paper { fill: #16181b } .ink { fill: #e6e6e6 } .soft { fill: #9aa0a6 } .box { fill: #22262a; stroke: #777 }
-      }
-      </style>
-      <defs>
-
-      """
-    for type in used { text += Self.marker(type) }
-    text += "</defs>\n<rect class=\"paper\" width=\"\(width)\" height=\"\(height)\"/>\n"
+    var text = DrawingPaper.open(
+      width: width, height: height, title: title, defs: used.map(Self.marker).joined())
     text += Self.words(DrawingLayout.margin, DrawingLayout.margin + 10, title, "ink", size: 18)
     let missing = layout.missing > 0 ? ", \(layout.missing) more are not drawn" : ""
     text += Self.words(
@@ -33,7 +19,7 @@ struct DrawingWriter {
       "soft")
     for line in layout.lines { text += drawn(line) }
     for box in layout.boxes { text += drawn(box) }
-    return text + legend + "</svg>\n"
+    return text + legend + DrawingPaper.close
   }
 
   /// The types of edges that are drawn, in the order of the ontology.
@@ -143,25 +129,7 @@ struct DrawingWriter {
 
   private static func words(
     _ x: Int, _ y: Int, _ words: String, _ style: String, size: Int = 12, isBold: Bool = false
-  ) -> String {
-    let font = (size == 12 ? "" : " font-size=\"\(size)\"") + (isBold ? " font-weight=\"600\"" : "")
-    return "<text class=\"\(style)\" x=\"\(x)\" y=\"\(y)\"\(font)>\(escaped(words))</text>\n"
-  }
+  ) -> String { DrawingPaper.words(x, y, words, style, size: size, isBold: isBold) }
 
-  /// Text from outside: only what XML allows.
-  static func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "\t", "\n", "\r": result.unicodeScalars.append(scalar)
-      case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
+  private static func escaped(_ text: String) -> String { DrawingPaper.escaped(text) }
 }

@@ -20,8 +20,8 @@ struct SyncCommand: Verb {
 
 struct AuditCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "audit", abstract: "Verify what a site did, away from the site; needs no daemon.",
-    subcommands: [AuditVerify.self])
+    commandName: "audit", abstract: "Verify what a site did, away from the site; witness what its foundation says.",
+    subcommands: [AuditVerify.self, AuditWitness.self])
 }
 
 /// What a bundle proves.

@@ -80,32 +80,21 @@ extension Screen {
   func chart(_ series: API.SeriesRead) -> [String] {
     let head = [title(series)]
     let samples = series.samples.map { TextPlot.Sample(at: $0.at.instant, value: $0.value) }
-    let plot = TextPlot(width: min(style.width, 100) - Self.axis - 1, isUnicode: style.isUnicode)
+    let plot = self.plot
     guard let drawn = plot.draw(samples), let first = series.samples.first, let last = series.samples.last else {
       return head + (series.samples.isEmpty ? ["  nothing is recorded there"] : listed(series))
     }
-    var lines = head
-    for (row, line) in drawn.lines.enumerated() {
-      let label =
-        row == 0 ? Self.number(drawn.high) : row == drawn.lines.count - 1 ? Self.number(drawn.low) : ""
-      lines.append(Self.padded(label, Self.axis, right: true) + (style.isUnicode ? "┤" : "|") + line)
-    }
-    let (begin, end) = (time(first.at), time(last.at))
-    let gap = max(1, plot.columns - Self.width(begin) - Self.width(end))
-    lines.append(String(repeating: " ", count: Self.axis + 1) + begin + String(repeating: " ", count: gap) + end)
-    return lines
+    return head + framed(drawn, from: time(first.at), to: time(last.at), columns: plot.columns)
   }
 
   /// One line for each sample.
   func samples(_ series: API.SeriesRead) -> [String] { [title(series)] + listed(series) }
 
-  private static let axis = 10
-
   private func listed(_ series: API.SeriesRead) -> [String] {
     series.samples.map { sample in
       let value = sample.value.map(Self.number) ?? "-"
       let quality = sample.quality == "good" ? "" : "  \(sample.quality)"
-      return "  \(sample.at.instant.rfc3339)  \(Self.padded(value, Self.axis, right: true))\(quality)"
+      return "  \(sample.at.instant.rfc3339)  \(Self.padded(value, Self.axisWidth, right: true))\(quality)"
     }
   }
 

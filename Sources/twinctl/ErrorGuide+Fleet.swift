@@ -30,11 +30,46 @@ extension ErrorGuide {
       "sync.pack_refused", "A pack from the foundation was fetched and refused; the site runs the one it has.",
       "Read the cause, have the pack signed and published again: docs/runbooks/fleet.md."),
     Entry(
+      "sync.frozen",
+      "The foundation's own log contradicts what it said before: no pack, envelope or metadata of it is taken in.",
+      "Ask its operators whether a backup was restored; their root keys restart the log: docs/runbooks/fleet.md."),
+    Entry(
       "sync.degraded", "The foundation's word is out of date: nothing new is installed. The plant is not concerned.",
       "Bring the site into reach of its foundation, or carry its metadata there on a stick."),
     Entry(
-      "sync.baseline", "The foundation's word is long out of date: the site keeps to its baseline.",
+      "sync.baseline",
+      "The foundation's word is long out of date: nothing new is installed. The plant is not concerned.",
       "Bring the site into reach of its foundation, or carry its metadata there on a stick."),
+    Entry(
+      "sync.certificate_ends", "The site's certificate for the broker ends soon, and could not be renewed.",
+      "twinctl sync says why; the site tries again by itself, at least once an hour."),
+    Entry(
+      "sync.certificate_ended", "The site's certificate for the broker has ended. The plant is not concerned.",
+      "Look at the clock, then at twind doctor. Once the foundation answers at its enrolment port, the rest follows."),
+    Entry(
+      "edge.renewal_unanswered", "The foundation did not answer the request for a new certificate.",
+      "See that it runs, and that the line lets the enrolment port through."),
+    Entry(
+      "edge.renewal_refused", "The foundation gives this site no new certificate.",
+      "Read the cause: a revoked site is enrolled anew under another name."),
+    Entry(
+      "edge.renewal_foreign", "A certificate came that is not for this site, or for another key. It was not used.",
+      "Take the broker for hostile until it is explained."),
+    Entry(
+      "edge.renewal_failed", "A renewal of the site's certificate could not begin.",
+      "Nothing: it is tried again; the journal says more."),
+    Entry(
+      "edge.renewal_unwritten", "A renewed certificate could not be written.",
+      "Look at the disk of the state directory; it is tried again."),
+    Entry(
+      "foundation.list_full", "More certificates are revoked than one list holds.",
+      "Give the fleet a new device authority."),
+    Entry(
+      "fleet.broker_list", "The list of revoked certificates cannot be written; it is tried again every minute.",
+      "Free space, or give the foundation's user its state directory back."),
+    Entry(
+      "fleet.broker_certificate", "The broker's certificate ends.",
+      "Repeat twind-foundation init with the stick in, and copy the broker's files: docs/runbooks/fleet.md."),
     Entry(
       "edge.enrol_unanswered", "The foundation did not answer the request to enrol.",
       "See that it runs and that the token is open: twinctl fleet enrol list. The command may be repeated."),
@@ -77,6 +112,18 @@ extension ErrorGuide {
       "provenance.envelope_older", "The envelopes are older than those that run, and may be wider.",
       "Have the safety key sign these envelopes for a new version of the pack."),
     Entry(
+      "provenance.intake_frozen", "The foundation's log contradicts itself: no metadata but a root is taken in.",
+      "Find out what happened to the log, then twinctl keys root DIR --log-restart: docs/runbooks/fleet.md."),
+    Entry(
+      "provenance.checkpoint_unproven", "It is not proven that the foundation's log only grew.",
+      "A site asks for the proof by itself. For a witness this is the alarm: sign nothing, tell the operators."),
+    Entry(
+      "provenance.witness_missing", "Fewer witnesses than the root demands have signed the foundation's log.",
+      "See that they run: twinctl fleet log."),
+    Entry(
+      "provenance.installs_off", "The fleet's word is too old to install anything by it; what was offered waits.",
+      "Let the site reach its foundation."),
+    Entry(
       "provenance.metadata_expired", "Signed metadata has ended.", "Sign and publish it anew."),
   ]
 
@@ -105,6 +152,9 @@ extension ErrorGuide {
     Entry("ledger.unavailable", "The ledger cannot be reached.", "See that its server runs."),
     Entry("ledger.full", "There is no room for the ledger.", "Free space on its volume."),
     Entry("ledger.token_spent", "The token was used before.", "Make a new one; see who used the old one."),
+    Entry(
+      "fleet.log_split", "A site saw entries of this foundation's log that are not in it.",
+      "Find out whether the ledger was restored or somebody shows two logs: docs/runbooks/fleet.md."),
     Entry(
       "fleet.refused", "The foundation refused what was asked; nothing was changed.", "Read the cause beside it."),
     Entry(

@@ -1,6 +1,6 @@
 extension ErrorGuide {
   /// What the site itself says: refusals, problems of `twinctl status`, reasons for which the daemon does not start.
-  static let site: [Entry] = envelope + problems + start
+  static let site: [Entry] = envelope + models + learning + problems + start
 
   private static let envelope: [Entry] = [
     Entry(
@@ -46,6 +46,24 @@ extension ErrorGuide {
       "write.refused_by_device", "The device answered the write with an exception.",
       "Compare the profile with the vendor's map."),
     Entry("write.unknown", "No answer to the write: it may have happened.", "twinctl collect test DEVICE."),
+  ]
+
+  private static let models: [Entry] = [
+    Entry(
+      "model.drift", "The plant is no longer the one that the model was fitted to, or a sensor or actuator is wrong.",
+      "twinctl model drift MODEL says which; mend it and twinctl model watch MODEL, or twinctl model train MODEL."),
+    Entry(
+      "model.no_challenger", "No version runs beside the one at work, so there is none to promote or to let go.",
+      "twinctl model train MODEL; twinctl model lineage MODEL tells what became of the last one."),
+    Entry(
+      "model.no_learner", "The daemon has nobody who trains models.", "Install and start twind-learn, then ask again."),
+    Entry(
+      "model.no_previous",
+      "The version before is let go 14 days after it stepped down, or was never there.",
+      "twinctl model lineage MODEL; to learn anew: twinctl model train MODEL."),
+    Entry(
+      "model.none", "The site has no models: the pack names none, and no asset is a case of a template.",
+      "twinctl pack check --models says what was passed over; docs/models.md says what templates need."),
   ]
 
   private static let problems: [Entry] = [

@@ -12,7 +12,8 @@ enum ErrorGuide {
 
   static func entry(_ code: String) -> Entry? { entries.first { $0.code == code } }
 
-  static let entries: [Entry] = (socket + requests + commandLine + site + record + fleet).sorted { $0.code < $1.code }
+  static let entries: [Entry] = (socket + requests + commandLine + site + record + fleet + whatIf)
+    .sorted { $0.code < $1.code }
 
   private static let socket: [Entry] = [
     Entry(

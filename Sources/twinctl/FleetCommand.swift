@@ -13,7 +13,7 @@ struct FleetCommand: ParsableCommand {
       """,
     subcommands: [
       FleetShow.self, FleetSitesCommand.self, FleetSyncCommand.self, FleetKeysCommand.self, FleetEnrolCommand.self,
-      FleetAuditCommand.self, FleetPublishCommand.self,
+      FleetAuditCommand.self, FleetPublishCommand.self, FleetLogCommand.self,
     ], defaultSubcommand: FleetShow.self)
 }
 
@@ -159,9 +159,12 @@ struct FleetKeysCommand: ParsableCommand {
 
   struct Revoke: FleetVerb {
     static let configuration = CommandConfiguration(
-      abstract: "A site's key counts no more; what it signed before stays valid.",
-      discussion: "Also at the broker: put the certificate on its list, reload, and end the live session.")
-    @Argument(help: "The key's id, of twinctl fleet keys.") var key: String
+      abstract: "A site's keys count no more; what they signed before stays valid.",
+      discussion: """
+        Its certificates go on the broker's list, broker/crl.pem of the foundation's state. The broker ends the live \
+        session when it is started again: twind-broker-crl.path does it, else systemctl restart mosquitto.
+        """)
+    @Argument(help: "TENANT.SITE, or the id of one of its keys.") var key: String
     @OptionGroup var reason: Reason
     @OptionGroup var write: WriteOptions
     @OptionGroup var fleet: FleetOptions
@@ -171,14 +174,19 @@ struct FleetKeysCommand: ParsableCommand {
       let sentence = "revokes key \(key) for good: \(reason.reason)"
       if write.dryRun {
         return session.would(sentence, try session.client.get("/v1/fleet/keys", as: API.FleetKeys.self)) {
-          $0.fleetKeys($1.keys.filter { $0.id == key })
+          $0.fleetKeys($1.keys.filter { $0.id == key || $0.owner == key })
         }
       }
       try session.confirm(sentence, target: key, write)
       let answer = try session.client.send(
         "POST", Session.path("fleet", "keys", key, "revoke"), body: API.FleetActRequest(reason: reason.reason),
         as: API.FleetKey.self)
-      return session.show(answer) { $0.fleetKeys([$1]) }
+      return session.show(answer) {
+        $0.fleetKeys([$1]) + [
+          "   next  the broker ends its session when it is started again: twind-broker-crl.path does it within a minute, "
+            + "else: systemctl restart mosquitto"
+        ]
+      }
     }
   }
 }

@@ -139,6 +139,7 @@ extension Screen {
     ]
     if let problem = sync.problem { lines += labelled("why", problem) }
     if let next = sync.next { lines += labelled("next", next) }
+    if let certificate = sync.certificate { lines += self.certificate(certificate) }
     lines += table(
       [
         Column(title: "STREAM"), Column(title: "WRITTEN", isRight: true), Column(title: "THERE", isRight: true),
@@ -147,6 +148,22 @@ extension Screen {
       sync.streams.filter { $0.next > 0 }.map {
         [$0.stream, Self.grouped($0.next), Self.grouped($0.acknowledged), Self.grouped($0.safe)]
       })
+    return lines
+  }
+
+  /// One line while all is well.
+  private func certificate(_ certificate: API.CertificateState) -> [String] {
+    var text = certificate.until.map { "until \(time($0))" } ?? "there is none that can be used"
+    switch certificate.state {
+    case "good": text += certificate.renewalAt.map { ", renewed from \(time($0)) on" } ?? ""
+    case "ending": text += ", being renewed"
+    case "ended": text += ", ENDED; being renewed"
+    default: break
+    }
+    if let at = certificate.renewedAt { text += "; last renewed \(time(at))" }
+    var lines = labelled("cert", text)
+    if let problem = certificate.problem { lines += labelled("why", problem) }
+    if let next = certificate.next { lines += labelled("next", next) }
     return lines
   }
 

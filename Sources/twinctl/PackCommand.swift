@@ -72,8 +72,9 @@ extension OfflineVerb {
 
 struct PackCheck: OfflineVerb {
   static let configuration = CommandConfiguration(
-    commandName: "check", abstract: "Every mistake of a pack at once, each at its place.")
+    commandName: "check", abstract: "Every mistake of a pack at once, each at its place; which models it has.")
   @OptionGroup var folder: PackFolder
+  @Flag(help: "Why each model is what it is, and what was passed over.") var models = false
   @OptionGroup var options: Options
 
   func perform(_ session: Session) throws(APIProblem) -> Outcome {
@@ -92,7 +93,7 @@ struct PackCheck: OfflineVerb {
         + "\(pack.envelopes.count) envelopes, \(pack.policies.count) policies, \(pack.alarms.count) alarms"
     }
     return answer(check, site: result.pack?.site.id ?? "", session, exit: exit) { screen, check in
-      screen.check(check, summary: summary)
+      screen.check(check, summary: summary) + (result.pack.map { screen.models($0, isWhole: models) } ?? [])
     }
   }
 }
@@ -227,7 +228,7 @@ struct PackVerify: OfflineVerb {
 struct KeysCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "keys", abstract: "Make and show the keys that sign packs and a fleet's metadata; needs no daemon.",
-    subcommands: [KeysInit.self, KeysShow.self])
+    subcommands: [KeysInit.self, KeysShow.self, KeysRoot.self])
 }
 
 struct KeysInit: OfflineVerb {

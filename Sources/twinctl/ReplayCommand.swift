@@ -1,9 +1,6 @@
 import ArgumentParser
 import FeatureStore
-import Glibc
 import Harnesses
-import Provenance
-import Seams
 import SiteKernel
 import SitePack
 import Sodium
@@ -16,73 +13,27 @@ struct ReplayCommand: OfflineVerb {
     commandName: "replay",
     abstract: "Feeds the recorded ticks to the kernel again; every fingerprint must come out again.",
     discussion: "Reads the store beside the running daemon, and changes nothing.")
-  @Option(help: "The daemon's state folder.", completion: .directory) var state = "/var/lib/twind"
-  @Option(help: "The pack under which it was recorded.", completion: .directory) var pack: String
+  @OptionGroup var recorded: RecordedSite
   @Option(help: "Begin at the checkpoint at or before this tick; the oldest one otherwise.") var from: Int64?
   @Option(help: "End with this tick; the last one otherwise.") var through: Int64 = .max
   @OptionGroup var options: Options
 
   func perform(_ session: Session) throws(APIProblem) -> Outcome {
-    let site = try compiled()
+    let site = try recorded.compiled().definition
     do throws(StoreError) {
-      let reader = try StoreReader(directory: state)
-      let (checkpoint, kernel) = try start(reader, site)
-      guard var kernel else {
-        throw StoreError(.notFound, "no checkpoint of this pack at or before tick \(checkpoint)")
+      let reader = try StoreReader(directory: recorded.state)
+      let bytes = try RecordedSite.checkpoint(reader, of: site, atOrBefore: from)
+      guard let bytes, var kernel = try? SiteKernel(site, resuming: bytes, hash: Sodium.blake2b256) else {
+        throw StoreError(.notFound, "no checkpoint of this pack at or before tick \(from ?? 0)")
       }
       let started = ContinuousClock.now
       let report = try Replay.run(
         &kernel, over: try reader.ticks(from: kernel.lastTick + 1), through: through,
-        sessions: try otherSessions(reader, site), progress: { tell($0, started) })
+        sessions: try RecordedSite.otherSessions(reader, site), progress: { RecordedSite.tell($0, since: started) })
       return shown(report, site, took: ContinuousClock.now - started, session)
     } catch {
       throw .input(error)
     }
-  }
-
-  private func compiled() throws(APIProblem) -> SiteDefinition {
-    let files: [PackFile]
-    do throws(ProvenanceFault) { files = try PackReader.read(pack) } catch { throw .input(error) }
-    let result = Pack.load(files, zoneExists: { SystemFiles.timeZone($0) != nil })
-    guard let found = result.pack, let zone = SystemFiles.timeZone(found.site.timeZone) else {
-      throw APIProblem(
-        status: 0, code: "pack.invalid", title: "the pack has errors", next: "twinctl pack check \(pack)")
-    }
-    do throws(PackFault) {
-      return try found.compile(timeZone: zone, hash: Sodium.blake2b256).definition
-    } catch {
-      throw .input(error)
-    }
-  }
-
-  /// The kernel at the wanted checkpoint, or at the oldest one that this pack made.
-  private func start(
-    _ reader: StoreReader, _ site: SiteDefinition
-  ) throws(StoreError) -> (asked: Int64, kernel: SiteKernel?) {
-    var best: SiteKernel?
-    var tick = from ?? Int64.max
-    while let checkpoint = try reader.checkpoint(atOrBefore: tick) {
-      let isOurs = (try? SiteKernel.pack(ofCheckpoint: checkpoint.bytes)) == site.digests.pack
-      guard isOurs, let kernel = try? SiteKernel(site, resuming: checkpoint.bytes, hash: Sodium.blake2b256) else {
-        break
-      }
-      best = kernel
-      guard from == nil, checkpoint.tick > 0 else { break }
-      tick = checkpoint.tick - 1
-    }
-    return (from ?? 0, best)
-  }
-
-  /// Ticks at which a session under another pack begins.
-  private func otherSessions(_ reader: StoreReader, _ site: SiteDefinition) throws(StoreError) -> Set<Int64> {
-    let events = try reader.events(limit: 10_000)
-    return Set(events.filter { $0.kind == "session" && $0.subject != site.digests.pack.hex }.map(\.tick))
-  }
-
-  /// Progress on a terminal, after a second.
-  private func tell(_ at: Instant, _ started: ContinuousClock.Instant) -> Bool {
-    if isatty(STDERR_FILENO) == 1, ContinuousClock.now - started > .seconds(1) { Stream.error("\r\(at.rfc3339)") }
-    return true
   }
 
   private func shown(

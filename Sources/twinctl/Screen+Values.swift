@@ -19,6 +19,20 @@ extension Screen {
     return (value < 0 && scaled != 0 ? "−" : "") + grouped(whole) + shown
   }
 
+  /// In some four digits, with a power of ten where it is large or small: 812.4, 13 157, 3.52e7. For axes and for
+  /// parameters, whose size nobody knows beforehand.
+  static func compact(_ value: Double) -> String {
+    let size = abs(value)
+    guard size.isFinite, size >= 1e5 || size != 0 && size < 0.001 else {
+      return size >= 1000 ? number(value.rounded()) : trimmed(value)
+    }
+    var (scale, power) = (1.0, 0)
+    while size / scale >= 9.9995 { (scale, power) = (scale * 10, power + 1) }
+    while size / scale < 0.99995, power > -300 { (scale, power) = (scale / 10, power - 1) }
+    let digits = number(value / scale)
+    return (digits.hasSuffix(".0") ? String(digits.dropLast(2)) : digits) + "e\(power)"
+  }
+
   /// Counts and large wholes in groups of three from 10 000 on.
   static func grouped(_ number: Int64) -> String {
     let digits = Array(String(number))

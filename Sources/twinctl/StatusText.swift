@@ -5,6 +5,9 @@ extension Screen {
   func status(_ status: API.Status, verbose: Bool = false) -> [String] {
     var lines = [headline(status)]
     for problem in status.problems { lines += block(problem) }
+    if !status.problems.isEmpty, let models = status.models {
+      lines += labelled("models", modelTally(models), indent: 0)
+    }
     lines += alsoActive(status)
     return verbose ? lines + details(status) : lines
   }
@@ -23,7 +26,8 @@ extension Screen {
     parts.append(("pack \(status.pack.version) \(status.pack.signed ? "signed" : "unsigned")", 1))
     if hasRoom {
       parts.append((points(status.points), 2))
-      if let last = status.lastDecision { parts.append(("last decision \(ago(last.ageS))", 3)) }
+      if let models = status.models { parts.append((modelTally(models), 3)) }
+      if let last = status.lastDecision { parts.append(("last decision \(ago(last.ageS))", 4)) }
     }
     parts.append((timeOfDay, 0))
     return oneLine("\(status.site)  ", parts)
@@ -100,6 +104,9 @@ extension Screen {
     let offset = status.clock.offsetS.map { ", off by \(Self.number($0)) s" } ?? ", offset not measured"
     lines += labelled("clock", (status.clock.trusted ? "synchronised" : "not synchronised") + offset)
     if let last = status.lastDecision { lines += labelled("decided", "\(last.id), \(ago(last.ageS))") }
+    if let models = status.models {
+      lines += labelled("models", modelTally(models) + (models.worst.map { "; \($0)" } ?? ""))
+    }
     if let store = status.store {
       let free = store.freeMb.map { ", \(Self.number($0)) MB free" } ?? ""
       let oldest = store.oldest.map { ", from \(time($0))" } ?? ""

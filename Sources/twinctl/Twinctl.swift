@@ -15,9 +15,9 @@ struct Twinctl: ParsableCommand {
     subcommands: [
       StatusCommand.self, DevicesCommand.self, PointsCommand.self, WatchCommand.self, WhyCommand.self,
       EnvelopeCommand.self, OverrideCommand.self, ModeCommand.self, AlarmsCommand.self, CollectCommand.self,
-      DataCommand.self, GraphCommand.self, ReplayCommand.self, SupportCommand.self, MetricsCommand.self,
-      PackCommand.self, KeysCommand.self, SyncCommand.self, AuditCommand.self, FleetCommand.self, VersionCommand.self,
-      ExplainCommand.self,
+      DataCommand.self, ModelCommand.self, GraphCommand.self, ReplayCommand.self, WhatIfCommand.self,
+      SupportCommand.self, MetricsCommand.self, PackCommand.self, KeysCommand.self, SyncCommand.self,
+      AuditCommand.self, FleetCommand.self, VersionCommand.self, ExplainCommand.self,
     ])
 
   static let release = API.release

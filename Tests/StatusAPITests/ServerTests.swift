@@ -32,6 +32,9 @@ struct ServerTests {
       #expect(try client.get("/v1/overrides", as: API.Overrides.self).data.overrides.isEmpty)
       #expect(try client.get("/v1/mode", as: API.ModeState.self).data.mode == "auto")
       #expect(try client.get("/v1/alarms", as: API.Alarms.self).data.alarms.isEmpty)
+      #expect(try client.get("/v1/models", as: API.Models.self).data.models == [StubSource.glance])
+      #expect(try client.get("/v1/models/hall-a", as: API.Model.self).data.glance.version == 3)
+      #expect(try client.get("/v1/models/hall-a/history", as: API.ModelHistory.self).data.days.count == 1)
       let metrics = try raw(path, "GET /metrics HTTP/1.1\r\nHost: twind\r\n" + Self.close)
       #expect(metrics.hasSuffix("\r\n\r\ntwind_up 1\n"))
     }
@@ -78,6 +81,15 @@ struct ServerTests {
         "PUT /v1/mode HTTP/1.1\r\nHost: twind\r\nTransfer-Encoding: chunked\r\n\r\n"
           + String(repeating: chunk, count: 17))
       #expect(answer.hasPrefix("HTTP/1.1 413 "))
+    }
+  }
+
+  @Test("an answer larger than the socket takes at once comes whole before the connection is closed")
+  func large() async throws {
+    let lines = 400_000
+    try await withServer(StubSource(metricsLines: lines)) { path throws in
+      let metrics = try raw(path, "GET /metrics HTTP/1.1\r\nHost: twind\r\n" + Self.close)
+      #expect(metrics.utf8.count > 11 * lines)
     }
   }
 

@@ -12,10 +12,12 @@ final class StubSource: StatusSource {
   private let writes = Mutex<[String]>([])
   /// How long `status` takes; other answers come at once.
   let statusMs: Int
+  /// How many lines `metrics` has.
+  let metricsLines: Int
 
-  init(clock: any SiteClock = SystemClock(), statusMs: Int = 0) {
+  init(clock: any SiteClock = SystemClock(), statusMs: Int = 0, metricsLines: Int = 1) {
     hub = EventHub(clock: clock)
-    self.statusMs = statusMs
+    (self.statusMs, self.metricsLines) = (statusMs, metricsLines)
   }
 
   var header: API.Header { API.Header(site: "lyon-01", utcOffsetS: 3600) }
@@ -135,7 +137,53 @@ final class StubSource: StatusSource {
       steps: [API.Step(name: "tcp", result: "ok", text: "2 ms")])
   }
 
-  func metrics() async throws(APIProblem) -> String { "twind_up 1\n" }
+  static let glance = API.ModelGlance(
+    id: "hall-a", asset: "hall-a", templates: ["zone.two-mass"], stepS: 900, version: 3, candidate: "8f2c",
+    calibrated: true, trusted: true, drift: API.ModelDrift(word: "ok", text: "ok", level: 0.3, response: "none"),
+    challenger: 4, learnedSteps: 960, at: at,
+    scores: [
+      API.ModelScore(
+        output: "zone", point: "hall-a.zone_t", horizonS: 900, unit: "K", count: 664, rmse: 0.056,
+        persistenceRmse: 0.094, coverage: 0.91, halfWidth: 0.1),
+      API.ModelScore(output: "zone", point: "hall-a.zone_t", horizonS: 21_600, unit: "K", count: 0),
+    ])
+
+  func models() async throws(APIProblem) -> API.Models { API.Models(models: [Self.glance]) }
+
+  func model(_ id: String) async throws(APIProblem) -> API.Model {
+    guard id == "hall-a" else { throw .notFound("model", id, known: ["hall-a"], list: "twinctl model list") }
+    return API.Model(
+      glance: Self.glance,
+      outputs: [
+        API.ModelOutput(
+          name: "zone", point: "hall-a.zone_t", unit: "Cel",
+          estimate: API.Uncertain(value: 21.4, stddev: 0.03, unit: "Cel"),
+          forecasts: [API.ModelForecast(horizonS: 900, at: Self.at, mean: 21.3, low: 21.2, high: 21.4)],
+          innovation: API.ModelInnovation(unit: "K", value: 0.1, stddev: 0.2, normalised: 0.5, accepted: true))
+      ],
+      parameters: [
+        API.ModelParameter(
+          name: "C_air", unit: "J/K", value: 2, low: 1, high: 4, prior: 1, identified: true, now: 2, nowLow: 1,
+          nowHigh: 4, trace: [API.ModelTrace(at: Self.at, value: 2, low: 1, high: 4)])
+      ], evidence: API.ModelEvidence(finding: "open", blocks: 1, blockS: 21_600, gain: 0.1),
+      lineage: [API.ModelEvent(at: Self.at, kind: "admitted", text: "t", candidate: "8f2c", version: 4)])
+  }
+
+  func modelHistory(_ id: String) async throws(APIProblem) -> API.ModelHistory {
+    API.ModelHistory(model: id, days: [API.ModelDay(at: Self.at, scores: Self.glance.scores)], parameters: [])
+  }
+
+  func change(
+    model id: String, _ verb: API.ModelVerb, _ request: API.ModelRequest, by peer: Peer
+  ) async throws(APIProblem) -> API.Written {
+    let count = writes.withLock {
+      $0.append("\(verb.rawValue) \(id): \(request.reason)")
+      return $0.count
+    }
+    return API.Written(decision: "tick \(count)", text: "\(id): \(verb.rawValue)")
+  }
+
+  func metrics() async throws(APIProblem) -> String { String(repeating: "twind_up 1\n", count: metricsLines) }
   func events(since id: UInt64?, _ filter: EventFilter) async throws(APIProblem) -> AsyncStream<API.Event> {
     try hub.subscribe(since: id, filter)
   }

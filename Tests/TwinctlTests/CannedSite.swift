@@ -62,6 +62,21 @@ struct CannedSite: StatusSource {
   func collectTest(_ device: String, by peer: Peer) async throws(APIProblem) -> API.CollectTest {
     try canned("collect-fail")
   }
+  func models() async throws(APIProblem) -> API.Models { try canned("models") }
+  func model(_ id: String) async throws(APIProblem) -> API.Model {
+    guard id == "hall-a" else { throw .notFound("model", id, known: ["hall-a"], list: "twinctl model list") }
+    return try canned("model")
+  }
+  func modelHistory(_ id: String) async throws(APIProblem) -> API.ModelHistory { try canned("model-history") }
+  func change(
+    model id: String, _ verb: API.ModelVerb, _ request: API.ModelRequest, by peer: Peer
+  ) async throws(APIProblem) -> API.Written {
+    guard verb != .train else {
+      throw .refused(
+        code: "model.no_learner", title: "nobody trains models here", cause: "no learner", next: "start twind-learn")
+    }
+    return API.Written(decision: "tick 7", text: "\(id): \(verb.rawValue): \(request.reason)")
+  }
   func metrics() async throws(APIProblem) -> String { "" }
   /// Three events for a new reader, none for one that comes back.
   func events(since id: UInt64?, _ filter: EventFilter) async throws(APIProblem) -> AsyncStream<API.Event> {

@@ -73,6 +73,21 @@ struct GoldenTests {
     case "ModeState": return try render(API.ModeState.self) { $0.mode($1) }
     case "Alarms": return try render(API.Alarms.self, AlarmsCommand.List.exit) { $0.alarms($1) }
     case "CollectTest": return try render(API.CollectTest.self, { $0.passed ? .well : .alarm }) { $0.collectTest($1) }
+    case "Models":
+      return try render(API.Models.self, ModelCommand.exit) {
+        name.hasSuffix("drift") ? $0.modelDrifts($1) : $0.models($1)
+      }
+    case "Model":
+      switch name.split(separator: "-").last {
+      case "compare": return try render(API.Model.self, ModelCommand.exitCompared) { $0.modelCompared($1) }
+      case "lineage": return try render(API.Model.self, ModelCommand.exitLineage) { $0.modelLineage($1) }
+      case "drift": return try render(API.Model.self, { ModelCommand.exit($0.glance) }) { $0.modelDrift($1) }
+      default: return try render(API.Model.self, { ModelCommand.exit($0.glance) }) { $0.model($1) }
+      }
+    case "ModelHistory":
+      return try render(API.ModelHistory.self) { screen, history in
+        ModelCharts.scores(history).flatMap { screen.chart($0) + [""] }
+      }
     case "Written": return try render(API.Written.self) { $0.written($1) }
     case let kind: throw APIProblem(status: 0, code: "test.kind", title: "no screen for \(kind)", next: "add one")
     }

@@ -95,6 +95,16 @@ struct ProgramTests {
       ("alarms shelve a-17 --for 4h --reason test --yes", "Written", 0), ("collect test chiller-1", "CollectTest", 2),
       ("override set chiller-1.chw_supply_sp 4 --for 2h --reason test --yes", "Problem", 4),
       ("override set chiller-1.chw_supply_sp 5.5 --for 2h --reason test", "Problem", 64),
+      ("model", "Models", 2), ("model list", "Models", 2), ("model show hall-a", "Model", 0),
+      ("model show hall-a --plot", "Model", 0), ("model compare hall-a", "Model", 1),
+      ("model lineage hall-a", "Model", 0), ("model drift", "Models", 2), ("model drift hall-a --plot", "Model", 0),
+      ("model promote hall-a --reason test --yes", "Written", 0),
+      ("model promote hall-a --reason test --dry-run", "Model", 0),
+      ("model rollback hall-a --reason test --yes", "Written", 0),
+      ("model retire hall-a --reason test --yes", "Written", 0),
+      ("model watch hall-a --reason test --yes", "Written", 0),
+      ("model train hall-a --reason test --yes", "Problem", 4), ("model promote hall-a --reason test", "Problem", 64),
+      ("model show hal-a", "Problem", 64),
       ("devices show pump", "Problem", 64), ("explain nonsense", "Problem", 64), ("points --nonsense", "Problem", 64),
     ] as [(String, String, Int32)])
   func json(arguments: String, kind: String, exit: Int32) async throws {
@@ -123,6 +133,25 @@ struct ProgramTests {
       let text = run("watch 'chiller-1.*' -o text --utc")
       #expect(text.out.hasPrefix("13:03"))
       #expect(text.out.contains("no value (failed)"))
+    }
+  }
+
+  @Test("a model is drawn: in the terminal below its figures, and into a file of its own", .enabled(if: isBuilt))
+  func drawn() async throws {
+    try await with(CannedSite()) { run in
+      let plain = run("model show hall-a")
+      let plot = run("model show hall-a --plot")
+      #expect(plot.out.hasPrefix(plain.out))
+      #expect(plot.out.contains("hall-a.zone_t, read and forecast, °C"))
+      #expect(plot.out.contains("┤"))
+      let file = "/tmp/twinctl-test-model.\(getpid()).svg"
+      defer { unsafe unlink(file) }
+      #expect(run("model drift hall-a --svg \(file)").out.hasSuffix("drawn: \(file)\n"))
+      let svg = Self.shell("cat \(file)").output
+      #expect(svg.hasPrefix("<svg xmlns=") && svg.hasSuffix("</svg>\n"))
+      #expect(svg.contains("C_air by day, J/K"))
+      let denied = run("model show hall-a --svg /proc/no/such.svg")
+      #expect(denied.exit != 0 && denied.out.isEmpty && denied.error.contains("/proc/no/such.svg"))
     }
   }
 
@@ -159,7 +188,7 @@ struct ProgramTests {
       ("override set a.b 1 --for soon --reason r", 64),
       ("override set a.b 1 --reason r", 64), ("mode set atuo --reason r", 64), ("watch -o json 'a.*'", 64),
       ("--help", 0),
-      ("status -o jsonl", 64),
+      ("status -o jsonl", 64), ("model promote hall-a", 64), ("model drift --plot", 64),
     ] as [(String, Int32)])
   func usage(arguments: String, exit: Int32) async throws {
     try await with(nil) { run in #expect(run(arguments).exit == exit) }

@@ -53,30 +53,49 @@ public struct Doctor {
 
   private func certificates() -> [Finding] {
     let now = clock.instant
-    guard let pem = folder.bytes(PeerFolder.certificateName, max: 64 << 10),
-      let certificate = try? Certificate.chain(pem: pem).first
-    else {
+    let note = RenewalNote(folder.bytes(PeerFolder.renewalName, max: RenewalNote.bytesMax))
+    guard let certificate = folder.certificate(pair) else {
       return [
         Finding(
-          what: "certificate", isWell: false, detail: "\(folder.path)/\(PeerFolder.certificateName) cannot be read",
-          next: "restore it, or enrol the gateway anew")
-      ]
+          what: "certificate", isWell: false,
+          detail: "\(folder.path)/\(PeerFolder.certificateName) and its key cannot be used",
+          next: "start the daemon, which asks for another by itself: systemctl start twind")
+      ] + renewal(note)
     }
-    let days = certificate.validity.notAfter.nanoseconds(since: now) / 86_400_000_000_000
-    let isWell = certificate.validity.contains(now) && days > 7
+    let validity = certificate.validity
+    let days = validity.notAfter.nanoseconds(since: now) / 86_400_000_000_000
+    let isWell = validity.contains(now)
+    let renewal = CertificateUpkeep.renewalAt(certificate)
     return [
       Finding(
         what: "certificate", isWell: isWell,
-        detail: "\(certificate.subject), until \(certificate.validity.notAfter.rfc3339), \(days) days",
-        next: isWell ? "" : "enrol again under the same name: docs/runbooks/enrolment.md")
-    ]
+        detail: "\(certificate.subject), until \(validity.notAfter.rfc3339), \(days) days; "
+          + "renewed by the daemon from \(renewal.rfc3339) on",
+        next: isWell
+          ? ""
+          : clock.isTrusted
+            ? "start the daemon, which renews it by itself: systemctl start twind"
+            : "set the clock first: chronyc sources -v")
+    ] + self.renewal(note)
   }
+
+  private func renewal(_ note: RenewalNote) -> [Finding] {
+    if let fault = note.fault {
+      let at = note.failedAt.map { " at \($0.rfc3339)" } ?? ""
+      return [Finding(what: "renewal", isWell: false, detail: "failed\(at): \(fault.message)", next: fault.remedy)]
+    }
+    guard let at = note.renewedAt else { return [] }
+    return [Finding(what: "renewal", isWell: true, detail: "last renewed at \(at.rfc3339)", next: "")]
+  }
+
+  /// A renewed certificate is tried first, as the daemon does.
+  private var pair: PeerFolder.Pair { folder.certificate(.next) == nil ? .current : .next }
 
   /// Connects, looks at the limits, and tries what must be allowed and what must not.
   private func broker(_ enrolment: EnrolmentReply) async -> [Finding] {
     let place = "\(enrolment.host):\(enrolment.port)"
     let (events, put) = AsyncStream<MessageEvent>.makeStream(bufferingPolicy: .bufferingNewest(64))
-    let link = BrokerLink(folder.settings(enrolment)) { put.yield($0) }
+    let link = BrokerLink(folder.settings(enrolment, pair)) { put.yield($0) }
     defer { link.close() }
     let clock = clock
     return await withTaskGroup(of: [Finding].self) { group in

@@ -11,6 +11,9 @@ import TwinCore
 ///     key-epoch         which of them is in use; the newest where it is not there
 ///     site.key, site.crt, authority.crt
 ///                       for TLS, PEM
+///     next.key, next.crt
+///                       a renewed pair that no session has proven yet
+///     renewal           what became of the last renewal
 ///     enrolment         what the foundation answered; with it the site has a foundation
 ///     asked             what it asked with, until it is answered
 ///     trust             metadata as far as it was verified
@@ -49,12 +52,12 @@ struct PeerFolder: Sendable {
     return try EnrolmentReply(body: bytes)
   }
 
-  func settings(_ enrolment: EnrolmentReply) -> BrokerSettings {
+  func settings(_ enrolment: EnrolmentReply, _ pair: Pair = .current) -> BrokerSettings {
     BrokerSettings(
       address: BrokerAddress(host: enrolment.host, port: enrolment.port),
       credentials: BrokerCredentials(
-        authorities: "\(path)/\(Self.authorityName)", certificate: "\(path)/\(Self.certificateName)",
-        key: "\(path)/\(Self.keyName)"),
+        authorities: "\(path)/\(Self.authorityName)", certificate: "\(path)/\(pair.names.certificate)",
+        key: "\(path)/\(pair.names.key)"),
       clientID: enrolment.site.description)
   }
 

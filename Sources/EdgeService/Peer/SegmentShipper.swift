@@ -119,7 +119,7 @@ private struct ClosedDay: Sendable {
     let manifest =
       isInline
       ? nil
-      : Sync.ArtefactManifest(
+      : ArtefactManifest(
         digest: hash, size: UInt64(length), root: ArtefactTree(bytes).root, kind: LogKind.featureSegment.rawValue)
     return LogDraft(
       .features, .featureSegment,

@@ -29,22 +29,54 @@ extension SitePeer {
     return .taken
   }
 
-  /// Takes up the oldest entry that waits.
+  /// Takes up what waits, the oldest first. A pack waits on while the site may install none.
   func workOff() {
-    guard fetching == nil else { return }
     do throws(DeltaLogFault) {
-      guard let record = try log.directedWaiting(maxCount: 1).first else { return }
-      guard let entry = try? DirectedEntry(payload: record.bytes), entry.kind == .packOffered,
-        let offer = try? PackOffer(body: entry.body), offer.manifest.size <= UInt64(PackArchive.bytesMax)
-      else {
-        // Of a later release, or none of ours: it is told as refused, and the next one gets its turn.
-        try tell(.audit, kind: "directed_refused", subject: "\(record.sequence)")
-        return try log.noteInstalled(record.sequence)
+      for record in try log.directedWaiting(maxCount: Self.waitingLookedAt) {
+        switch Directed(record) {
+        case .pack(let offer):
+          guard fetching == nil, mayInstall else { continue }
+          begin(offer, record.sequence)
+        case .keys(let order):
+          // Once the new keys are logged the order is obeyed, and what is repeated of it asks for keys that are gone.
+          if order.keyEpoch == key.keyEpoch { rotateKeys() }
+          guard rotation != nil || order.keyEpoch != key.keyEpoch else { continue }
+          try log.noteInstalled(record.sequence)
+        case nil:
+          // Of a later release, or none of ours: it is told as refused, and the next one gets its turn.
+          try tell(.audit, kind: "directed_refused", subject: "\(record.sequence)")
+          try log.noteInstalled(record.sequence)
+        }
       }
-      begin(offer, record.sequence)
     } catch {
       note(error)
     }
+  }
+
+  /// Entries that one look goes over: a pack that waits holds back nothing else.
+  static let waitingLookedAt = 16
+
+  private enum Directed {
+    case pack(PackOffer)
+    case keys(KeyOrder)
+
+    init?(_ record: DirectedRecord) {
+      guard let entry = try? DirectedEntry(payload: record.bytes) else { return nil }
+      if entry.kind == .packOffered, let offer = try? PackOffer(body: entry.body),
+        offer.manifest.size <= UInt64(PackArchive.bytesMax)
+      {
+        self = .pack(offer)
+      } else if entry.kind == .keysOrdered, let order = try? KeyOrder(body: entry.body) {
+        self = .keys(order)
+      } else {
+        return nil
+      }
+    }
+  }
+
+  /// From STALE on, and while the foundation contradicts itself, nothing is installed; it is when that is over.
+  private var mayInstall: Bool {
+    trust.store.frozen == nil && trust.standing(at: clock.instant).allowed.installs
   }
 
   private func begin(_ offer: PackOffer, _ sequence: UInt64) {
@@ -92,6 +124,8 @@ extension SitePeer {
   func complete(_ digest: Digest) async {
     guard let done = fetching, done.offer.manifest.digest == digest else { return }
     fetching = nil
+    // It came, and may not be judged now: the offer waits on, and what was fetched is kept.
+    guard mayInstall else { return }
     let path = "\(folder.artefacts)/\(digest.hex)"
     let why = take(up: done.offer, from: path)
     let outcome = PackOutcome(

@@ -30,7 +30,7 @@ extension SitePeer {
 
   /// Once a minute: time that passed, the ladder, checkpoints, closed days, how long nobody was reached.
   func keepHouse() async {
-    peer.status.clock = clock.isTrusted ? .trusted : .untrusted
+    peer.status.isClockTrusted = clock.isTrusted
     do throws(ProvenanceFault) {
       try trust.pass(uptimeNanoseconds: clock.uptime.nanoseconds(since: housekeptAt))
     } catch {
@@ -38,6 +38,7 @@ extension SitePeer {
     }
     housekeptAt = clock.uptime
     climb()
+    tellFrozen()
     do {
       for stream in log.checkpointsDue { try key.checkpoint(stream, of: log) }
       while try await SegmentShipper.ship(from: keeper, to: log, at: clock.instant, uptime: clock.uptime) {
@@ -79,18 +80,68 @@ extension SitePeer {
         since: clock.instant))
   }
 
-  func takeMetadata(_ topic: SyncTopic, _ bytes: [UInt8]) async {
+  func takeMetadata(_ topic: SyncTopic, _ bytes: [UInt8]) {
     do throws(ProvenanceFault) {
       // The root's topic has the newest root alone, the timestamp's a whole bundle.
-      let bundle = topic == .metadata(.root) ? TrustBundle(roots: [bytes]) : try TrustBundle(bytes)
-      let report = try trust.take(bundle, at: clock.instant)
-      guard !report.adopted.isEmpty else { return }
-      peer.trust = trust.foundation
-      peer.status.versions = trust.versions
-      climb()
+      try take(topic == .metadata(.root) ? TrustBundle(roots: [bytes]) : try TrustBundle(bytes))
     } catch {
       logger.warning("metadata refused", metadata: ["code": "\(error.code)", "cause": "\(error.message)"])
     }
+  }
+
+  /// The foundation's answer: what waited for it is taken, or it shows that the foundation has two logs.
+  func take(_ proof: [Digest], of sizes: LogSpan) {
+    guard var bundle = unproven else { return }
+    unproven = nil
+    bundle.consistency = proof
+    do throws(ProvenanceFault) {
+      try take(bundle, answering: sizes)
+    } catch {
+      logger.warning("metadata refused", metadata: ["code": "\(error.code)", "cause": "\(error.message)"])
+    }
+  }
+
+  private func take(_ bundle: TrustBundle, answering sizes: LogSpan? = nil) throws(ProvenanceFault) {
+    let wasFrozen = trust.store.frozen
+    let report = try trust.take(bundle, answering: sizes, at: clock.instant)
+    if let span = report.unproven {
+      unproven = bundle
+      peer.askConsistency(span, now: clock.uptime)
+      wakeAt = clock.uptime
+    }
+    if trust.store.frozen != wasFrozen {
+      do throws(DeltaLogFault) {
+        try tell(
+          .audit, kind: trust.store.frozen == nil ? "intake_thawed" : "intake_frozen",
+          subject: trust.store.frozen ?? wasFrozen ?? "")
+      } catch {
+        note(error)
+      }
+      tellFrozen()
+    }
+    // What is not here yet comes with the bundle, or its proof with the answer.
+    if let problem = report.problem, report.unproven == nil, problem.kind != .metadataMissing {
+      logger.warning("metadata refused", metadata: ["code": "\(problem.code)", "cause": "\(problem.message)"])
+    }
+    guard !report.adopted.isEmpty else { return }
+    peer.trust = trust.foundation
+    peer.status.versions = trust.versions
+    peer.status.foundationCheckpoint = trust.store.checkpoint?.text
+    climb()
+  }
+
+  private func tellFrozen() {
+    guard let reason = trust.store.frozen else {
+      health.clear("sync.frozen")
+      return
+    }
+    health.raise(
+      Problem(
+        id: "sync.frozen", code: "sync.frozen", severity: .alarm, title: "the foundation contradicts itself",
+        cause: reason,
+        effect: "no pack, envelope or metadata of it is taken in; the plant runs on with what is here",
+        next: "find out what happened to its log; its root keys restart it: docs/runbooks/fleet.md",
+        since: clock.instant))
   }
 
   /// As the status socket shows it.
@@ -110,24 +161,30 @@ extension SitePeer {
         cause: linkFault?.message),
       ladder: trust.standing(at: clock.instant).state.name, streams: streams,
       lastAckAt: lastAckAt.map(Timestamp.init), bytesWaiting: waiting, problem: linkFault?.message,
-      next: linkFault?.remedy)
+      next: linkFault?.remedy, certificate: certificateState)
   }
 
   /// Makes new keys and logs them under the old ones, which stay in use until the foundation has that entry.
-  func rotateKeys() async {
-    guard rotation == nil else { return }
+  func rotateKeys() {
+    guard rotation == nil, rotateAgainAt.map({ clock.uptime >= $0 }) ?? true else { return }
     let next = key.keyEpoch + 1
     do {
       try folder.write(Array("\(key.keyEpoch)".utf8), PeerFolder.keyEpochName)
-      let made = try SiteIdentity.make(directory: folder.path, keyEpoch: next)
-      let body = KeyRotation.body(of: enrolment.site, old: key.publicKey, new: made)
+      let body: [UInt8]
+      if let made = try SiteIdentity.open(directory: folder.path, keyEpoch: next) {
+        body = KeyRotation.body(of: enrolment.site, old: key.publicKey, new: made)
+      } else {
+        let made = try SiteIdentity.make(directory: folder.path, keyEpoch: next)
+        body = KeyRotation.body(of: enrolment.site, old: key.publicKey, new: made)
+      }
       let sequence = try log.append(.audit, kind: .keyRotated, body: body, at: clock.instant, uptime: clock.uptime)
       rotation = (next, sequence + 1)
       logger.info("new keys were made and logged", metadata: ["epoch": "\(next)"])
     } catch {
+      rotateAgainAt = clock.uptime.advanced(byNanoseconds: Self.housekeepingNanoseconds)
       logger.error("no new keys", metadata: ["cause": "\(error)"])
     }
-    await act(on: .appended)
+    mailbox.yield(.recorded)
   }
 
   /// Takes the new keys into use once the foundation knows them.

@@ -12,6 +12,8 @@ import TwinCore
 /// What reaches a peer from outside.
 enum PeerInput: Sendable {
   case link(MessageEvent)
+  /// Of the link over which an attempt renews the certificate.
+  case renewal(Int, MessageEvent)
   /// Something was recorded that may be of interest to the foundation.
   case recorded
   case tick
@@ -55,11 +57,24 @@ actor SitePeer {
   var nextHousekeeping: Uptime
   var housekeptAt: Uptime
   var rung: ExpiryState?
+  /// Metadata that waits for the proof that the foundation's log only grew.
+  var unproven: TrustBundle?
   /// Since when nobody is reached.
   var offlineSince: Uptime?
   let key: KeyBox
+  var certificates: CertificateUpkeep
+  /// The files that the link reads.
+  var pair = PeerFolder.Pair.current
+  /// The session is ended for a renewed certificate.
+  var isSwapping = false
+  /// The link's files have other names by now.
+  var isLinkOld = false
+  /// A renewed certificate brought nothing; the old one has its turn.
+  var triesCurrent = false
   /// New keys that were logged: the end of the audit stream that must be acknowledged before they are used.
   var rotation: (keyEpoch: UInt32, end: UInt64)?
+  /// Making them failed: when to try again.
+  var rotateAgainAt: Uptime?
 
   static let mailboxMax = 1024
   /// A line that fails for less is nobody's concern.
@@ -123,18 +138,18 @@ actor SitePeer {
         site: enrolment.site,
         status: SiteStatus(
           boot: boot, software: Sodium.blake2b256(Array(StatusView.version.utf8)), versions: trust.versions,
-          clock: clock.isTrusted ? .trusted : .untrusted, keyEpoch: keyEpoch),
+          isClockTrusted: clock.isTrusted, foundationCheckpoint: trust.store.checkpoint?.text, keyEpoch: keyEpoch),
         trust: trust.foundation, profile: configuration.profile, log: log, directedNext: try log.directedNext,
-        seal: { key.seal($0, $1) }, random: { UInt64.random(in: 0...UInt64.max) })
+        seal: { key.seal($0, $1) }, sign: { key.sign($0) }, random: { UInt64.random(in: 0...UInt64.max) })
     } catch {
       throw ProvenanceFault(.io, path: folder.logFile, error.message, remedy: error.remedy)
     }
-    // Keys that were made and not taken into use: an earlier run logged them, or will have to.
-    if try SiteIdentity.open(directory: folder.path)?.keyEpoch ?? 0 > keyEpoch {
-      rotation = (keyEpoch + 1, log.head(.audit).next)
-    }
     (nextHousekeeping, housekeptAt, offlineSince) = (clock.uptime, clock.uptime, clock.uptime)
     self.key = key
+    if folder.certificate(.current) == nil, folder.certificate(.next) != nil { try folder.promote() }
+    certificates = CertificateUpkeep(
+      RenewalNote(folder.bytes(PeerFolder.renewalName, max: RenewalNote.bytesMax)),
+      inUse: folder.certificate(.next) ?? folder.certificate(.current), at: clock.uptime)
   }
 
   deinit { executor.stop() }
@@ -143,8 +158,8 @@ actor SitePeer {
 
   /// Until the task is cancelled.
   func run() async {
-    begin()
     let (clock, inputs, mailbox) = (clock, inputs, mailbox)
+    resumeRotation()
     await withTaskGroup { group in
       group.addTask {
         while !Task.isCancelled {
@@ -158,21 +173,23 @@ actor SitePeer {
       }
       group.cancelAll()
     }
+    certificates.attempt?.link.close()
     link?.disconnect()
     link?.close()
     link = nil
   }
 
-  private func begin() {
-    let mailbox = mailbox
-    let link = BrokerLink(folder.settings(enrolment)) { mailbox.yield(.link($0)) }
-    self.link = link
+  /// Keys that were made and not taken into use: whether an earlier run logged them, it does no harm to log them again.
+  private func resumeRotation() {
+    let newest = (try? SiteIdentity.open(directory: folder.path)?.keyEpoch) ?? nil
+    if let newest, newest > key.keyEpoch { rotateKeys() }
   }
 
   private func take(_ input: PeerInput) async {
     let now = clock.uptime
     switch input {
     case .link(let event): await take(event, now)
+    case .renewal(let number, let event): takeRenewal(number, event)
     case .recorded: await ship()
     case .tick:
       if now >= nextHousekeeping {
@@ -182,6 +199,7 @@ actor SitePeer {
       await ship()
       noteSilence(now)
       finishRotation()
+      keepCertificate(now)
       if let session = reconnection.begin(at: now) { connect(session) }
       if wakeAt.map({ now >= $0 }) ?? false {
         wakeAt = nil
@@ -198,9 +216,16 @@ actor SitePeer {
       health.clear("sync.offline")
       await act(on: .connected(session: reconnection.session, packetBytesMax: limits.packetBytesMax))
     case .disconnected(let fault):
-      (isConnected, linkFault) = (false, fault)
-      published = [:]
-      reconnection.lost(at: now)
+      if !isConnected { certificates.noteRefused(fault) }
+      (isConnected, linkFault, published) = (false, isSwapping ? nil : fault, [:])
+      if isSwapping {
+        isSwapping = false
+        reconnection.again(at: now)
+      } else {
+        // A pair that proved itself is promoted by then.
+        triesCurrent = pair == .next && !triesCurrent
+        reconnection.lost(at: now)
+      }
       offlineSince = offlineSince ?? now
       await act(on: .disconnected)
     case .received(let message):
@@ -215,6 +240,7 @@ actor SitePeer {
 
   private func connect(_ session: UInt64) {
     let will = peer.will(session: session)
+    openLink()
     do throws(MessageFault) {
       try link?.connect(
         will: OutgoingMessage(topic: will.topic.description, payload: will.payload, delivery: .atLeastOnce))
@@ -222,6 +248,16 @@ actor SitePeer {
       linkFault = error
       reconnection.lost(at: clock.uptime)
     }
+  }
+
+  /// A link over the files of the pair in turn. The old one has no session by now, and its end takes no time.
+  private func openLink() {
+    let wanted = choosePair()
+    guard link == nil || isLinkOld || wanted != pair else { return }
+    link?.close()
+    (pair, isLinkOld) = (wanted, false)
+    let mailbox = mailbox
+    link = BrokerLink(folder.settings(enrolment, wanted)) { mailbox.yield(.link($0)) }
   }
 
   private func noteSilence(_ now: Uptime) {
@@ -253,8 +289,8 @@ actor SitePeer {
     case .publish(let publication): publish(publication)
     case .installDirected(let entry): return .directed(sequence: entry.sequence, keep(entry))
     case .openEpoch: return openEpoch()
-    case .rotateKeys: await rotateKeys()
-    case .metadata(let topic, let bytes): await takeMetadata(topic, bytes)
+    case .metadata(let topic, let bytes): takeMetadata(topic, bytes)
+    case .consistency(let sizes, let proof): take(proof, of: sizes)
     case .keepChunk(let chunk): return .chunkKept(chunk.digest, index: chunk.index, isKept: keep(chunk))
     case .artefactComplete(let digest): await complete(digest)
     case .readChunk(let digest, let index):
@@ -263,7 +299,9 @@ actor SitePeer {
       return .chunkRead(digest, index: index, found?.chunk)
     case .raise(let alarm): raise(alarm)
     case .clear(let kind): health.clear("sync.\(kind.rawValue)")
-    case .sessionUseful: reconnection.wasUseful()
+    case .sessionUseful:
+      reconnection.wasUseful()
+      proveCertificate()
     case .wake(let at): wakeAt = at
     }
     return nil
@@ -327,6 +365,11 @@ final class KeyBox: Sendable {
 
   func checkpoint(_ stream: LogStream, of log: DeltaLog) throws(DeltaLogFault) {
     try log.checkpoint(stream, by: held.withLock { $0 }.identity.signing)
+  }
+
+  /// The note of a checkpoint of the site's own log.
+  func sign(_ checkpoint: Checkpoint) -> String {
+    checkpoint.signed(name: checkpoint.origin, by: held.withLock { $0 }.identity.signing)
   }
 
   func seal(_ type: String, _ payload: [UInt8]) -> [UInt8] {

@@ -46,9 +46,12 @@ struct TrustDesk {
   }
 
   /// Takes in a bundle; what is not signed, or older, changes nothing.
-  mutating func take(_ bundle: TrustBundle, at wall: Instant) throws(ProvenanceFault) -> TrustReport {
-    let report = store.update(bundle, at: store.time.time(wall))
-    if !report.adopted.isEmpty { try save() }
+  mutating func take(
+    _ bundle: TrustBundle, answering span: LogSpan? = nil, at wall: Instant
+  ) throws(ProvenanceFault) -> TrustReport {
+    let before = store.mark
+    let report = store.update(bundle, at: store.time.time(wall), answering: span)
+    if store.mark != before { try save() }
     return report
   }
 
