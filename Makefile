@@ -30,7 +30,7 @@ BUILD_PACKAGES := binutils ca-certificates gcc git libc6-dev libcurl4 libmodbus-
 DEMO_PACKAGES := mosquitto mosquitto-clients openssl python3
 # What the tests need beside it: Python peers, and systemd's tools for the unit.
 TEST_PACKAGES := $(DEMO_PACKAGES) curl groff-base man-db postgresql python3-venv socat systemd systemd-container \
-  util-linux
+  unzip util-linux
 # A .venv of the project's own, made again when one of these versions changes.
 PEERS_PYTHON := duckdb==2.0.0 pyarrow==26.0.1 pymodbus==3.16.1
 comma := ,
@@ -56,6 +56,7 @@ help: ## what there is
 demo: demo-deps release ## a plant, the daemon and its screens on this machine, to look at
 	$(call step,demo)
 	@demo/run
+	@demo/learn
 	@exec demo/fleet
 
 test: test-deps ## all tests; below 15 minutes on two cores
@@ -98,21 +99,28 @@ release: deps ## release build of twind and twinctl into .build-release
 	@$(SWIFT) build $(RELEASE_FLAGS) --product twind
 	@$(SWIFT) build $(RELEASE_FLAGS) --product twinctl
 	@$(SWIFT) build $(RELEASE_FLAGS) --product twind-foundation
+	@$(SWIFT) build $(RELEASE_FLAGS) --product twind-learn
 
 # Takes what `make release` built, so that root needs no toolchain: make release && sudo make install
 install: ## install the release build; DESTDIR, PREFIX, SYSCONFDIR
-	@for b in twind twinctl twind-foundation; do test -x $(RELEASE)/$$b || { echo "no $(RELEASE)/$$b: make release first" >&2; exit 1; }; done
+	@for b in twind twinctl twind-foundation twind-learn; do test -x $(RELEASE)/$$b || { echo "no $(RELEASE)/$$b: make release first" >&2; exit 1; }; done
 	$(INSTALL) -D $(STRIP) -m 0755 $(RELEASE)/twind $(DESTDIR)$(PREFIX)/bin/twind
 	$(INSTALL) -D $(STRIP) -m 0755 $(RELEASE)/twinctl $(DESTDIR)$(PREFIX)/bin/twinctl
 	$(INSTALL) -D $(STRIP) -m 0755 $(RELEASE)/twind-foundation $(DESTDIR)$(PREFIX)/bin/twind-foundation
+	$(INSTALL) -D $(STRIP) -m 0755 $(RELEASE)/twind-learn $(DESTDIR)$(PREFIX)/bin/twind-learn
+	@for u in service path timer; do \
+	  $(INSTALL) -D -m 0644 systemd/twind-learn.$$u $(DESTDIR)$(PREFIX)/lib/systemd/system/twind-learn.$$u; done
 	$(INSTALL) -D -m 0644 systemd/twind.service $(DESTDIR)$(PREFIX)/lib/systemd/system/twind.service
 	$(INSTALL) -D -m 0644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/twind.conf
 	$(INSTALL) -D -m 0644 edge-config/edge.yaml $(DATA)/twind/edge.yaml
 	$(INSTALL) -D -m 0644 systemd/twind-foundation.service $(DESTDIR)$(PREFIX)/lib/systemd/system/twind-foundation.service
+	$(INSTALL) -D -m 0644 systemd/twind-broker-crl.path $(DESTDIR)$(PREFIX)/lib/systemd/system/twind-broker-crl.path
+	$(INSTALL) -D -m 0644 systemd/twind-broker-crl.service $(DESTDIR)$(PREFIX)/lib/systemd/system/twind-broker-crl.service
 	$(INSTALL) -D -m 0644 edge-config/foundation.yaml $(DATA)/twind/foundation.yaml
 	$(INSTALL) -D -m 0644 edge-config/broker/mosquitto.conf $(DATA)/twind/broker/mosquitto.conf
 	$(INSTALL) -D -m 0644 edge-config/broker/twind.acl $(DATA)/twind/broker/twind.acl
 	$(INSTALL) -D -m 0644 docs/man/twind.8 $(DATA)/man/man8/twind.8
+	$(INSTALL) -D -m 0644 docs/man/twind-learn.8 $(DATA)/man/man8/twind-learn.8
 	$(INSTALL) -D -m 0644 docs/man/twinctl.1 $(DATA)/man/man1/twinctl.1
 	@# A site's own configuration is never overwritten; the current one with its comments stays beside the manual.
 	@test -e $(DESTDIR)$(SYSCONFDIR)/twind/edge.yaml || \

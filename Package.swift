@@ -55,6 +55,7 @@ let package = Package(
     .executable(name: "twind", targets: ["twind"]),
     .executable(name: "twinctl", targets: ["twinctl"]),
     .executable(name: "twind-foundation", targets: ["twind-foundation"]),
+    .executable(name: "twind-learn", targets: ["twind-learn"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -75,13 +76,16 @@ let package = Package(
     // The shim: libcrypto's types are opaque or macros, which Swift cannot call.
     .target(name: "CCrypto", dependencies: ["CLibcrypto"]),
     .target(name: "CLinux"),
+    .target(name: "CFMI"),
 
     // Pure rooms: synchronous values, no clock, no I/O, no libm.
     pure("TwinCore"),
     pure("SeriesCodec", ["TwinCore"]),
     pure("Guard", ["TwinCore"]),
     pure("TwinGraph", ["TwinCore"]),
-    pure("Models", ["TwinCore"]),
+    pure("LinearAlgebra", ["TwinCore"]),
+    pure("Models", ["LinearAlgebra", "TwinCore"]),
+    pure("Calibration", ["LinearAlgebra", "Models", "TwinCore"]),
     pure("Agents", ["TwinCore"]),
     pure("SiteKernel", ["TwinCore", "Guard", "Models", "Agents"]),
 
@@ -95,9 +99,10 @@ let package = Package(
     room("MQTT", ["CMosquitto", "Seams", "TwinCore"]),
     room("X509", ["CCrypto", "TwinCore"]),
     room("PostgreSQL", ["CPostgreSQL", "TwinCore"]),
+    room("FMI", ["CFMI", "Seams", "TwinCore"]),
     room("DeltaLog", ["Provenance", "SQLite", "Seams", "Sodium", "TwinCore"]),
     room("Sync", ["DeltaLog", "Provenance", "Seams", "Sodium", "TwinCore"]),
-    room("Ledger", ["DeltaLog", "PostgreSQL", "Provenance", "SQLite", "Seams", "Sodium", "Sync", "TwinCore"]),
+    room("Ledger", ["PostgreSQL", "Provenance", "SQLite", "Seams", "Sodium", "Sync", "TwinCore"]),
     room("Parquet", ["CZstd", "TwinCore"]),
     room("FeatureStore", ["SQLite", "Seams", "SeriesCodec", "Sodium", "TwinCore"]),
     room("Export", ["FeatureStore", "Parquet", "TwinCore"]),
@@ -109,14 +114,20 @@ let package = Package(
       "SitePack",
       ["Agents", "Collectors", "Guard", "Models", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
     room("Plants", ["Collectors", "Modbus", "SitePack", "TwinCore"]),
-    room("Harnesses", ["FeatureStore", "SiteKernel", "Sodium", "TwinCore"]),
+    room("Harnesses", ["FeatureStore", "Guard", "Models", "SiteKernel", "Sodium", "TwinCore"]),
+    room(
+      "Training",
+      [
+        "Calibration", "FeatureStore", "Harnesses", "Models", "Provenance", "Seams", "SiteKernel", "SitePack", "Sodium",
+        "TwinCore", "YAML",
+      ]),
     room("StatusAPI", http + ["CLinux", "Seams", "TwinCore"]),
     room(
       "EdgeService",
       [
         "Actuation", "Agents", "Collectors", "DeltaLog", "FeatureStore", "GraphStore", "Guard", "Harnesses", "MQTT",
         "Models", "Modbus", "Provenance", "SQLite", "Seams", "SiteKernel", "SitePack", "Sodium", "StatusAPI", "Sync",
-        "TwinCore", "X509", "YAML", lifecycle, logging,
+        "Training", "TwinCore", "X509", "YAML", lifecycle, logging,
       ]),
 
     room(
@@ -134,19 +145,26 @@ let package = Package(
         arguments, lifecycle, logging,
       ]),
     program(
+      "twind-learn",
+      [
+        "Harnesses", "Models", "Seams", "SiteKernel", "SitePack", "StatusAPI", "Training", "TwinCore", arguments,
+      ]),
+    program(
       "twind-foundation", ["FoundationService", "Seams", "SitePack", "TwinCore", arguments, lifecycle, logging]),
     program(
       "twinctl",
       [
-        "DeltaLog", "Export", "FeatureStore", "GraphStore", "Harnesses", "Provenance", "Seams", "SiteKernel",
+        "DeltaLog", "Export", "FeatureStore", "GraphStore", "Harnesses", "Models", "Provenance", "Seams", "SiteKernel",
         "SitePack",
         "Sodium", "StatusAPI", "Sync", "TwinCore", "TwinGraph", arguments,
       ]),
     program(
       "twind-bench",
       [
-        "Agents", "Export", "FeatureStore", "GraphStore", "Guard", "Harnesses", "Ledger", "Models", "Parquet",
-        "Provenance", "Seams", "SeriesCodec", "SiteKernel", "Sodium", "Sync", "TwinCore", "TwinGraph",
+        "Agents", "Calibration", "DeltaLog", "Export", "FeatureStore", "GraphStore", "Guard", "Harnesses", "Ledger",
+        "MQTT",
+        "Models", "Parquet", "Provenance", "Seams", "SeriesCodec", "SiteKernel", "SitePack",
+        "Sodium", "Sync", "TwinCore", "TwinGraph",
       ]),
     tests("YAMLTests", ["YAML", "TwinCore"]),
     tests("ProvenanceTests", ["Provenance", "Sodium", "TwinCore"], data: ["Vectors"]),
@@ -160,13 +178,16 @@ let package = Package(
     tests(
       "LedgerTests",
       [
-        "DeltaLog", "Ledger", "PostgreSQL", "PostgreSQLServer", "Provenance", "SQLite", "Seams", "Sodium", "Sync",
+        "Ledger", "PostgreSQL", "PostgreSQLServer", "Provenance", "SQLite", "Seams", "Sodium", "Sync",
         "TwinCore",
       ]),
     tests("TwinCoreTests", ["TwinCore"], data: ["Vectors"]),
     tests(
       "SitePackTests",
-      ["SitePack", "Agents", "Collectors", "Guard", "Provenance", "SiteKernel", "TwinCore", "TwinGraph", "YAML"]),
+      [
+        "SitePack", "Agents", "Collectors", "Guard", "Models", "Provenance", "SiteKernel", "TwinCore", "TwinGraph",
+        "YAML",
+      ]),
     tests("TwinGraphTests", ["TwinGraph", "TwinCore"]),
     tests("ModbusTests", ["Modbus", "Seams", "TwinCore"]),
     tests("SQLiteTests", ["SQLite", "Seams", "TwinCore"]),
@@ -183,11 +204,34 @@ let package = Package(
     support("CompilerProof"),
     tests("GuardTests", ["CompilerProof", "Guard", "TwinCore"]),
     tests("AgentsTests", ["Agents", "TwinCore"]),
-    tests("ModelsTests", ["Models", "TwinCore"]),
-    tests("SiteKernelTests", ["SiteKernel", "Agents", "Guard", "Models", "Sodium", "TwinCore"]),
+    tests("LinearAlgebraTests", ["LinearAlgebra", "TwinCore"]),
+    tests("ModelsTests", ["LinearAlgebra", "Models", "TwinCore"]),
+    tests("CalibrationTests", ["Calibration", "LinearAlgebra", "Models", "TwinCore"]),
+    tests("SiteKernelTests", ["SiteKernel", "Agents", "Guard", "LinearAlgebra", "Models", "Sodium", "TwinCore"]),
+    tests(
+      "TrainingTests",
+      [
+        "Calibration", "FeatureStore", "Harnesses", "Models", "Provenance", "Seams", "SiteKernel", "Sodium", "Training",
+        "TwinCore",
+      ]),
+    tests(
+      "HarnessesTests",
+      ["Agents", "Guard", "Harnesses", "LinearAlgebra", "Models", "SiteKernel", "Sodium", "TwinCore"]),
+    tests("FMITests", ["FMI"]),
     tests("StatusAPITests", ["StatusAPI", "Seams", "TwinCore"]),
-    tests("TwinctlTests", ["twinctl", "StatusAPI", "Seams", "TwinCore"]),
-    tests("EdgeServiceTests", ["EdgeService", "FeatureStore", "Seams", "TwinCore"]),
+    tests("TwinctlTests", ["twinctl", "Harnesses", "Models", "Seams", "SiteKernel", "StatusAPI", "TwinCore"]),
+    tests(
+      "EdgeServiceTests",
+      [
+        "EdgeService", "FeatureStore", "MQTT", "Models", "Provenance", "Seams", "SiteKernel", "Sodium", "StatusAPI",
+        "Sync", "Training", "TwinCore", "X509", logging,
+      ]),
+    tests(
+      "FoundationServiceTests",
+      [
+        "FoundationService", "Ledger", "Provenance", "Seams", "Sodium", "StatusAPI", "Sync", "TwinCore", "X509",
+        logging,
+      ]),
     tests("SystemTests", ["twind", "twinctl", "StatusAPI", "FeatureStore", "TwinCore"]),
     tests(
       "ActuationTests", ["Actuation", "Collectors", "CompilerProof", "FeatureStore", "Guard", "Seams", "TwinCore"]),

@@ -9,6 +9,9 @@ enum ProcessFacts {
   /// Anonymous memory that is resident, bytes: heap and stacks, no program text and no page cache.
   static var anonymousBytes: Int64 { 1024 * number("/proc/self/status", "RssAnon:") }
 
+  /// Whether lines for people, which begin with #, are wanted beside the figures.
+  static var isVerbose: Bool { unsafe getenv("TWIND_BENCH_VERBOSE") != nil }
+
   private static func number(_ path: String, _ key: String) -> Int64 {
     let files = SystemFileStore()
     guard let bytes = try? files.open(path, .read).read(1 << 14, at: 0) else { return 0 }

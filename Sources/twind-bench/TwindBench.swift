@@ -40,7 +40,35 @@ struct TwindBench {
     Part(name: "memory") { folder, _ in try StoreBench.memory(in: folder) },
     Part(name: "graph") { folder, _ in try GraphBench.run(in: folder) },
     Part(name: "sync") { folder, _ in try SyncBench.run(in: folder) },
+    Part(name: "fill", more: 3) { state, more in
+      try ExchangeBench.fill(state, stream: more[0], count: whole(more[1]), bytes: whole(more[2]))
+    },
+    Part(name: "exchange", more: 1) { folder, more in try ExchangeBench.exchange(folder, messages: whole(more[0])) },
+    Part(name: "plain", more: 5) { folder, more in
+      try ExchangeBench.plain(
+        folder, foundation: more[0], worker: more[1], messages: whole(more[2]), bytes: whole(more[3]),
+        perSecond: Double(whole(more[4])))
+    },
+    Part(name: "entries", more: 2) { state, more in
+      try ExchangeBench.pace(state, entries: whole(more[0]), perSecond: Double(whole(more[1])))
+    },
+    Part(name: "plain-entries", more: 2) { state, more in
+      try ExchangeBench.plainPace(state, messages: whole(more[0]), perSecond: Double(whole(more[1])))
+    },
+    Part(name: "learn") { _, _ in try LearnBench.run() },
+    Part(name: "residual", more: 1) { _, more in try ResidualBench.run(series: more[0]) },
+    Part(name: "drift") { _, _ in try DriftBench.run() },
+    Part(name: "plant", more: 4) { _, more in
+      try PlantBench.run(pack: more[0], point: more[1], fortnight: more[2], quarter: more[3])
+    },
+    Part(name: "faults", more: 2) { _, more in try FaultBench.run(pack: more[0], list: more[1]) },
+    Part(name: "year", more: 2) { _, more in try FaultBench.year(pack: more[0], record: more[1]) },
   ]
+
+  private static func whole(_ text: String) throws -> Int {
+    guard let number = Int(text), number > 0 else { throw BenchFault("\(text): wanted a number above 0") }
+    return number
+  }
 
   static func main() {
     let arguments = CommandLine.arguments
@@ -142,9 +170,12 @@ struct Figure: CustomStringConvertible {
   let value: Double
   let unit: String
   let goal: Goal
+  /// Others at the same work in the same run.
+  let peers: [(name: String, value: Double)]
 
-  init(_ name: String, _ value: Double, _ unit: String, _ goal: Goal) {
+  init(_ name: String, _ value: Double, _ unit: String, _ goal: Goal, peers: KeyValuePairs<String, Double> = [:]) {
     (self.name, self.value, self.unit, self.goal) = (name, value, unit, goal)
+    self.peers = peers.map { ($0, $1) }
   }
 
   var description: String {
@@ -154,8 +185,10 @@ struct Figure: CustomStringConvertible {
       case .atLeast(let bound): ("\(bound)", "higher")
       case .none: ("null", "lower")
       }
-    let rounded = (value * 10_000).rounded() / 10_000
+    func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
+    let beside = peers.map { #""\#($0.name)":\#(rounded($0.value))"# }.joined(separator: ",")
     return
-      #"{"figure":"\#(name)","value":\#(rounded),"unit":"\#(unit)","goal":\#(bound),"better":"\#(better)","peers":{}}"#
+      #"{"figure":"\#(name)","value":\#(rounded(value)),"unit":"\#(unit)","goal":\#(bound),"#
+      + #""better":"\#(better)","peers":{\#(beside)}}"#
   }
 }

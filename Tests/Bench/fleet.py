@@ -4,6 +4,7 @@ import pathlib, sys, time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests/Support"))
 from fleet_stand import Fleet, within
+import exchange
 from stand import BINARIES, Daemon, Failure, Slave, run, write_pack
 
 import json
@@ -17,6 +18,7 @@ def figures(scratch):
     for line in run(BINARIES / "twind-bench", "sync", scratch / "sync").splitlines():
         figure = json.loads(line)
         yield figure["figure"], figure["value"], figure["unit"], figure["goal"], figure["better"]
+    yield from exchange.figures(scratch)
     yield from site(scratch)
 
 
