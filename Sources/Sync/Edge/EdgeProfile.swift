@@ -22,8 +22,9 @@ public struct EdgeProfile: Equatable, Sendable {
     self.bulkWindowBytesMax = bulkWindowBytesMax
   }
 
-  /// An unmetered line.
-  public static let standard = EdgeProfile()
+  /// An unmetered line: as fast as a foundation lets one site send at length, less room for audit and control. A drain
+  /// that passed for a flood would be made to pause, and everything else with it.
+  public static let standard = EdgeProfile(bulkBytesPerSecond: 768 << 10, bulkBurstBytes: 4 << 20)
   /// A slow line: bulk in batches of five minutes.
   public static let constrained = EdgeProfile(bulkFlushAfter: .seconds(300), bulkWindowBytesMax: 64 << 10)
   /// 1 GB a month is 386 B/s: 300 of them for bulk, in hourly batches.
