@@ -97,42 +97,45 @@ private let isLong = unsafe getenv("TWIND_TEST_LONG") != nil
     #expect(refused { for place in end..<end + 9 where place > end { $0[place] = 0 } }, "a noise scale of zero")
   }
 
-  @Test func `allocates nothing once it has begun`() {
-    // As small as a model can be, so that none of its blocks is too large to be seen.
-    let model = BilinearModel(
-      states: [.init(name: "x", unit: "1", initialMean: 20, initialVariance: 1, noiseIntensity: 1e-4)],
-      inputs: [.init(name: "u", unit: "1")], parameters: [.init(name: "tau", unit: "s", prior: 3600, spread: 0.3)],
-      outputs: [.init(name: "y", unit: "1", state: 0, noiseVariance: 0.01)],
-      terms: [
-        .init(row: 0, column: .state(0), scale: -1, powers: [.init(0, -1)], multipliers: [0]),
-        .init(row: 0, column: .one, scale: 20, powers: [.init(0, -1)]),
-      ])
-    var observer = JointObserver(model)
-    let inputs = [Double](repeating: 0.5, count: 8)
-    var (means, variances) = ([Double](repeating: 0, count: 8), [Double](repeating: 0, count: 8))
-    var transition = Transition(model, logParameters: model.priorLogParameters, seconds: 900, cache: 2)
-    var x = [20.0]
-    func run(_ rounds: Int) {
-      for round in 0..<rounds {
-        unsafe inputs.withUnsafeBufferPointer { inputs in
-          let first = unsafe UnsafeBufferPointer(rebasing: inputs[0..<1])
-          unsafe observer.predict(first, seconds: 900 + Double(round))
-          observer.update(output: 0, value: 20 + Double(round) / 10)
-          observer.update(output: 0, value: .nan)
-          observer.update(output: 0, value: 1e9)
-          unsafe observer.forecast(steps: 8, inputs: inputs, seconds: 900, means: &means, variances: &variances)
-          unsafe transition.advance(&x, inputs: first)
+  /// In a process of its own: the witness looks at free blocks, which tests beside it would take.
+  @Test func `allocates nothing once it has begun`() async {
+    await #expect(processExitsWith: .success) {
+      // As small as a model can be, so that none of its blocks is too large to be seen.
+      let model = BilinearModel(
+        states: [.init(name: "x", unit: "1", initialMean: 20, initialVariance: 1, noiseIntensity: 1e-4)],
+        inputs: [.init(name: "u", unit: "1")], parameters: [.init(name: "tau", unit: "s", prior: 3600, spread: 0.3)],
+        outputs: [.init(name: "y", unit: "1", state: 0, noiseVariance: 0.01)],
+        terms: [
+          .init(row: 0, column: .state(0), scale: -1, powers: [.init(0, -1)], multipliers: [0]),
+          .init(row: 0, column: .one, scale: 20, powers: [.init(0, -1)]),
+        ])
+      var observer = JointObserver(model)
+      let inputs = [Double](repeating: 0.5, count: 8)
+      var (means, variances) = ([Double](repeating: 0, count: 8), [Double](repeating: 0, count: 8))
+      var transition = Transition(model, logParameters: model.priorLogParameters, seconds: 900, cache: 2)
+      var x = [20.0]
+      func run(_ rounds: Int) {
+        for round in 0..<rounds {
+          unsafe inputs.withUnsafeBufferPointer { inputs in
+            let first = unsafe UnsafeBufferPointer(rebasing: inputs[0..<1])
+            unsafe observer.predict(first, seconds: 900 + Double(round))
+            observer.update(output: 0, value: 20 + Double(round) / 10)
+            observer.update(output: 0, value: .nan)
+            observer.update(output: 0, value: 1e9)
+            unsafe observer.forecast(steps: 8, inputs: inputs, seconds: 900, means: &means, variances: &variances)
+            unsafe transition.advance(&x, inputs: first)
+          }
         }
       }
+      run(2)
+      precondition(AllocationWitness.sees {} == false, "the witness sees what is not there")
+      precondition(AllocationWitness.sees { run(20) } == false, "a step of the observer allocates")
+      var kept = 0.0
+      let isSeen = AllocationWitness.sees { kept += [Double](repeating: 1, count: means.count).map { $0 + x[0] }[3] }
+      precondition(isSeen == true, "the witness is awake")
+      let before = observer
+      precondition(AllocationWitness.sees { run(1) } == true, "a copy is made of what is shared")
+      precondition(before != observer && kept > 0)
     }
-    run(2)
-    #expect(AllocationWitness.sees {} == false, "or the witness sees what is not there")
-    #expect(AllocationWitness.sees { run(20) } == false)
-    var kept = 0.0
-    let isSeen = AllocationWitness.sees { kept += [Double](repeating: 1, count: means.count).map { $0 + x[0] }[3] }
-    #expect(isSeen == true)
-    let before = observer
-    #expect(AllocationWitness.sees { run(1) } == true, "a copy was made of what is shared")
-    #expect(before != observer && kept > 0)
   }
 }
