@@ -222,6 +222,8 @@ def log_went_back(fleet):
     fleet.end("foundation")
     shutil.rmtree(fleet.state)
     shutil.copytree(backup, fleet.state)
+    # Versions of online metadata count seconds; a restore takes more than one.
+    time.sleep(2)
     fleet.start_foundation()
     publish(fleet, "north")
     within(60, "the site freezes its intake", lambda: frozen(fleet, "north"))
