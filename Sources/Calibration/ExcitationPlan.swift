@@ -146,7 +146,7 @@ public struct ExcitationPlan: Sendable, Equatable {
   /// What is to be told to those whom it touches, before it begins; one line a lever.
   public var announcement: [String] {
     guard !moves.isEmpty else { return ["no moves: none would teach more than ordinary operation does"] }
-    let minutes = Int((Double(steps) * secondsPerStep / 60).rounded())
+    let minutes = Int((Double(steps) * secondsPerStep / 60).nearestInteger)
     return levers.map { lever in
       let count = moves.count { $0.input == lever.input }
       return "\(names[lever.input]) moves \(count) times in \(minutes) min, never outside \(lever.low)…\(lever.high)"
@@ -156,7 +156,7 @@ public struct ExcitationPlan: Sendable, Equatable {
   /// What is kept of it: why, and what it is expected to bring.
   public var record: String {
     let share = Elementary.exp((excited - idle) / Double(2 * max(1, deviations.count)))
-    let percent = Int((100 * share).rounded())
+    let percent = Int((100 * share).nearestInteger)
     return "excitation of \(steps) steps, \(moves.count) moves: uncertainty of a parameter, on average, \(percent) % of"
       + " what the same time would leave without it"
   }

@@ -46,7 +46,7 @@ extension ModelDelta {
     else { return ["the data would have taken away what was known before"] }
     let step = factor.solve(vector)
     for (index, name) in prior.names.enumerated() where !(step[index].magnitude <= prior.limits[index]) {
-      found.append("\(name) would move by a factor of e^\(Int(step[index].clamped(1000).rounded()))")
+      found.append("\(name) would move by a factor of e^\(Int(step[index].clamped(1000).nearestInteger))")
     }
     if Double(readings) < 1, norm(over: prior) > 0.01 { found.append("information without readings") }
     return found

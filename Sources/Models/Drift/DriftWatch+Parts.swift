@@ -57,7 +57,7 @@ struct DayMean: Sendable, Equatable {
   private var sum = 0.0
   private var count = 0
 
-  init(stepSeconds: Double) { steps = max(1, Int((86400 / stepSeconds).rounded())) }
+  init(stepSeconds: Double) { steps = max(1, Int((86400 / stepSeconds).nearestInteger)) }
 
   /// The day's mean, in its last step.
   mutating func add(_ value: Double) -> Double? {

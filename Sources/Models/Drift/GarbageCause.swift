@@ -55,8 +55,8 @@ public enum GarbageCause: Sendable, Hashable {
       guard detail.isFinite, detail != 0 else { return nil }
       self = .unit(factor: detail)
     case 1:
-      guard let other = Int(exactly: detail), other >= 0 else { return nil }
-      self = .swapped(with: other)
+      guard detail >= 0, detail < 1e6, detail == detail.nearestInteger else { return nil }
+      self = .swapped(with: Int(detail))
     case 2: self = .constant
     case 3: self = .repeated
     case 4: self = .reversedTime

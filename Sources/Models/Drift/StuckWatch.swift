@@ -30,7 +30,8 @@ public struct StuckWatch: Sendable, Equatable {
     // One repeat more than seen, so that a point that never repeated is not condemned by the first.
     let chance = Double(repeats + 1) / Double(repeats + changes + 2)
     let believed = Elementary.log(runLength * (1 - chance)) / -Elementary.log(chance)
-    return max(2 * longest, Int(max(2, min(1e9, believed.rounded(.up)))))
+    let whole = believed.nearestInteger
+    return max(2 * longest, Int(max(2, min(1e9, whole < believed ? whole + 1 : whole))))
   }
 
   public var isStuck: Bool { repeatsMax.map { run > $0 } ?? false }

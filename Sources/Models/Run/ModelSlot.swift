@@ -254,7 +254,7 @@ public struct ModelSlot: Sendable, Equatable {
   /// One decimal, without libm's formatting.
   static func percent(_ share: Double) -> String {
     guard share.isFinite, abs(share) < 1e6 else { return "?" }
-    let tenths = Int((share * 1000).rounded())
+    let tenths = Int((share * 1000).nearestInteger)
     return "\(tenths < 0 ? "-" : "")\(abs(tenths) / 10).\(abs(tenths) % 10) %"
   }
 }
