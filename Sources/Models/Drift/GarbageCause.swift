@@ -1,3 +1,5 @@
+import TwinCore
+
 /// Why a reading is no measurement. Whoever learns from it that it is garbage keeps the state it had.
 public enum GarbageCause: Sendable, Hashable {
   /// In another unit: the reading divided by the factor would fit.
