@@ -1,7 +1,7 @@
 """A small fleet on this machine: a real mosquitto, a foundation, sites with simulated plants. Everything on loopback, in
 one folder, and whatever is started here is ended here.
 """
-import json, os, pathlib, re, resource, shutil, signal, socket, subprocess, threading, time
+import json, os, pathlib, re, resource, shutil, signal, socket, subprocess, tempfile, threading, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
@@ -239,3 +239,27 @@ class Fleet:
         for name in list(self.running)[::-1]:
             self.end(name)
         self.line.close()
+
+
+def run_steps(name, programs, steps):
+    """A broker, a foundation and the steps in their order; what failed is told with the ends of the logs. An exit code."""
+    work = pathlib.Path(tempfile.mkdtemp(prefix="twind-fleet-"))
+    fleet = None
+    try:
+        fleet = Fleet(programs, work)
+        fleet.start_broker()
+        fleet.start_foundation()
+        for step in steps:
+            begun = time.monotonic()
+            step(fleet)
+            print(f"{name}: {step.__name__}: as expected ({time.monotonic() - begun:.1f} s)", flush=True)
+        return 0
+    except (Failure, subprocess.TimeoutExpired) as failure:
+        print(f"{name}: {failure}")
+        for path in sorted(work.glob("*.log")):
+            print(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}")
+        return 1
+    finally:
+        if fleet:
+            fleet.close()
+        shutil.rmtree(work, ignore_errors=True)

@@ -3,12 +3,12 @@
 file, a line that is cut, a broker that is killed and comes back empty, a foundation that is killed, a forged batch, a
 published envelope, a bundle with one flipped bit. Exit 77: skipped.
 """
-import json, os, pathlib, shutil, signal, subprocess, sys, tempfile, time
+import json, os, pathlib, shutil, signal, subprocess, sys, time
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests/Support"))
-from fleet_stand import MOSQUITTO, Failure, Fleet, within
+from fleet_stand import MOSQUITTO, Failure, run_steps, within
 
 BIN = pathlib.Path(os.environ.get("TWIND_BIN_DIR") or ROOT / ".build/debug")
 
@@ -313,26 +313,7 @@ def main():
     if not pathlib.Path(MOSQUITTO).exists():
         print("fleet: skipped, mosquitto is not here (package mosquitto)")
         return 77
-    work = pathlib.Path(tempfile.mkdtemp(prefix="twind-fleet-"))
-    fleet = None
-    try:
-        fleet = Fleet(BIN, work)
-        fleet.start_broker()
-        fleet.start_foundation()
-        for step in STEPS:
-            begun = time.monotonic()
-            step(fleet)
-            print(f"fleet: {step.__name__}: as expected ({time.monotonic() - begun:.1f} s)", flush=True)
-        return 0
-    except (Failure, subprocess.TimeoutExpired) as failure:
-        print(f"fleet: {failure}")
-        for path in sorted(work.glob("*.log")):
-            print(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}")
-        return 1
-    finally:
-        if fleet:
-            fleet.close()
-        shutil.rmtree(work, ignore_errors=True)
+    return run_steps("fleet", BIN, STEPS)
 
 
 sys.exit(main())

@@ -2,12 +2,12 @@
 """Certificates between a site and its foundation, behind a real mosquitto: strangers, renewal before and after the end,
 a renewal that fails, a revocation while the site is connected, and a revoked site that asks for more. Exit 77: skipped.
 """
-import datetime, json, os, pathlib, shutil, socket, ssl, subprocess, sys, tempfile, time, warnings
+import datetime, json, os, pathlib, shutil, socket, ssl, subprocess, sys, time, warnings
 
 sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests/Support"))
-from fleet_stand import MOSQUITTO, Failure, Fleet, within
+from fleet_stand import MOSQUITTO, Failure, run_steps, within
 
 BIN = pathlib.Path(os.environ.get("TWIND_BIN_DIR") or ROOT / ".build/debug")
 # Old TLS is what is tried.
@@ -260,26 +260,7 @@ def main():
         if not pathlib.Path(program).exists():
             print(f"fleet certificates: skipped, {program} is not here")
             return 77
-    work = pathlib.Path(tempfile.mkdtemp(prefix="twind-certificates-"))
-    fleet = None
-    try:
-        fleet = Fleet(BIN, work)
-        fleet.start_broker()
-        fleet.start_foundation()
-        for step in STEPS:
-            begun = time.monotonic()
-            step(fleet)
-            print(f"fleet certificates: {step.__name__}: as expected ({time.monotonic() - begun:.1f} s)", flush=True)
-        return 0
-    except (Failure, subprocess.TimeoutExpired) as failure:
-        print(f"fleet certificates: {failure}")
-        for path in sorted(work.glob("*.log")):
-            print(f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}")
-        return 1
-    finally:
-        if fleet:
-            fleet.close()
-        shutil.rmtree(work, ignore_errors=True)
+    return run_steps("fleet certificates", BIN, STEPS)
 
 
 sys.exit(main())
